@@ -1,0 +1,125 @@
+//! One problem, and all the problems of a run. Loading collects every one before it stops.
+
+use super::Span;
+
+/// How bad it is: an error stops before any host is contacted, a warning does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; the run goes on.
+    Warning,
+    /// Nothing is done.
+    Error,
+}
+
+/// One problem for the person who made the mistake.
+///
+/// The summary is one line, lower case, names in backticks, no full stop. Labels point at the places,
+/// the first one at the mistake itself; help lines say what to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// Where, each with what is to be said there (may be empty).
+    pub labels: Vec<(Span, String)>,
+    /// What to do, a line each.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error with no place yet.
+    pub fn error(summary: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, summary: summary.into(), labels: Vec::new(), help: Vec::new() }
+    }
+
+    /// A warning with no place yet.
+    pub fn warning(summary: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(summary) }
+    }
+
+    /// Points at `span`, with nothing to add there.
+    pub fn at(self, span: &Span) -> Self {
+        self.label(span, "")
+    }
+
+    /// Points at `span` and says `text` there.
+    pub fn label(mut self, span: &Span, text: impl Into<String>) -> Self {
+        self.labels.push((span.clone(), text.into()));
+        self
+    }
+
+    /// Adds a line that says what to do.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Adds "did you mean `x`?" when one of `known` is close to `written`, else the list of what is known.
+    pub fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        match super::suggest::closest(written, known.iter().copied()) {
+            Some(name) => self.help(format!("did you mean `{name}`?")),
+            None if known.is_empty() => self,
+            None => self.help(format!("expected one of: {}", known.join(", "))),
+        }
+    }
+}
+
+/// All problems found so far, in the order found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Diagnostics {
+    all: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one, unless the very same one is there already (a file loaded for several environments).
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.all.contains(&diagnostic) {
+            self.all.push(diagnostic);
+        }
+    }
+
+    /// Adds those of another collection.
+    pub fn extend(&mut self, other: Diagnostics) {
+        for diagnostic in other.all {
+            self.push(diagnostic);
+        }
+    }
+
+    /// Keeps the value of a result and collects its error.
+    pub fn take<T>(&mut self, result: Result<T, impl Into<Diagnostics>>) -> Option<T> {
+        result.map_err(|error| self.extend(error.into())).ok()
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.all.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether there is none at all.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Each in turn.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.all.iter()
+    }
+
+    /// `Ok(value)` when there is no error (warnings are dropped), else all of them.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.has_errors() { Err(self) } else { Ok(value) }
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { all: vec![diagnostic] }
+    }
+}

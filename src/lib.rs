@@ -1,0 +1,9 @@
+//! hoist provisions and deploys web applications on servers that you own.
+//!
+//! The house: each room may use only the rooms printed below it (`tests/rooms.rs` checks that).
+//! One run is told in ten steps in docs/architecture.md.
+
+pub mod transport;
+pub mod project;
+pub mod yaml;
+pub mod diagnostic;

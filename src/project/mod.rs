@@ -1,0 +1,3 @@
+//! What the checkout says: hoist.yml, inventories, variables, roles. Knows no kind of resource and no host.
+
+pub mod inventory;

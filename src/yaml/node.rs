@@ -1,0 +1,140 @@
+//! A YAML value that knows where it was written.
+
+use crate::diagnostic::{Diagnostic, Span};
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What was written.
+    pub value: Value,
+    /// Where.
+    pub span: Span,
+}
+
+/// One `key: value` of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// Its value.
+    pub node: Node,
+}
+
+/// What a YAML value can be. Numbers keep their spelling (`1.10`, `0644`), so that a text made of one is the text written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false` (`yes` and `on` are texts).
+    Bool(bool),
+    /// A number and its spelling.
+    Number(serde_json::Number, String),
+    /// A text.
+    String(String),
+    /// A sequence.
+    Sequence(Vec<Node>),
+    /// A mapping, in the order written.
+    Mapping(Vec<Entry>),
+}
+
+impl Value {
+    /// What messages call it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing (null)",
+            Self::Bool(_) => "a bool",
+            Self::Number(..) => "a number",
+            Self::String(_) => "a text",
+            Self::Sequence(_) => "a list",
+            Self::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+impl Node {
+    /// A value at a place.
+    pub fn new(value: Value, span: Span) -> Self {
+        Self { value, span }
+    }
+
+    /// The value of `key` when this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The entries of a mapping; none for anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The text, when it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping (none for null), or an error that says what was expected.
+    pub fn expect_mapping(&self, what: &str) -> Result<&[Entry], Diagnostic> {
+        match &self.value {
+            Value::Mapping(entries) => Ok(entries),
+            Value::Null => Ok(&[]),
+            other => Err(self.wrong(what, "a mapping (`name: value` lines)", other)),
+        }
+    }
+
+    /// The items of a sequence (none for null), or an error that says what was expected.
+    pub fn expect_sequence(&self, what: &str) -> Result<&[Node], Diagnostic> {
+        match &self.value {
+            Value::Sequence(items) => Ok(items),
+            Value::Null => Ok(&[]),
+            other => Err(self.wrong(what, "a list (`- item` lines)", other)),
+        }
+    }
+
+    /// The text, or an error that says what was expected.
+    pub fn expect_str(&self, what: &str) -> Result<&str, Diagnostic> {
+        self.as_str().ok_or_else(|| self.wrong(what, "a text", &self.value))
+    }
+
+    fn wrong(&self, what: &str, expected: &str, found: &Value) -> Diagnostic {
+        Diagnostic::error(format!("{what} must be {expected}, this is {}", found.kind())).at(&self.span)
+    }
+
+    /// The same value for templates, without places.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(flag) => Json::Bool(*flag),
+            Value::Number(number, _) => Json::Number(number.clone()),
+            Value::String(text) => Json::String(text.clone()),
+            Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
+            Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect(),
+        }
+    }
+
+    /// A value that was computed (by a template, a fact), to be blamed on `span`.
+    pub fn from_json(json: &serde_json::Value, span: &Span) -> Self {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(flag) => Value::Bool(*flag),
+            Json::Number(number) => Value::Number(number.clone(), number.to_string()),
+            Json::String(text) => Value::String(text.clone()),
+            Json::Array(items) => Value::Sequence(items.iter().map(|item| Self::from_json(item, span)).collect()),
+            Json::Object(map) => Value::Mapping(
+                map.iter()
+                    .map(|(key, item)| Entry { key: key.clone(), key_span: span.clone(), node: Self::from_json(item, span) })
+                    .collect(),
+            ),
+        };
+        Self::new(value, span.clone())
+    }
+}
