@@ -16,9 +16,9 @@ fn score(written: &str, name: &str) -> f64 {
     // One slip in a short word (`prd`, `wbe`) weighs more than in a long one, yet is what people type.
     let slips = strsim::damerau_levenshtein(written, name);
     let length = written.chars().count().max(name.chars().count()).max(1);
-    let near = if slips == 1 && length >= 3 { 0.9 } else { 0.0 };
+    let near: f64 = if slips == 1 && length >= 3 { 0.9 } else { 0.0 };
     let prefix = if written.len() >= 3 && (name.starts_with(written) || written.starts_with(name) && name.len() >= 3) { 0.82 } else { 0.0 };
-    f64::max(near.max(prefix), 1.0 - slips as f64 / length as f64).max(strsim::jaro(written, name) - 0.05)
+    near.max(prefix).max(1.0 - slips as f64 / length as f64).max(strsim::jaro(written, name) - 0.05)
 }
 
 #[cfg(test)]
