@@ -3,7 +3,10 @@
 //! The house: each room may use only the rooms printed below it (`tests/rooms.rs` checks that).
 //! One run is told in ten steps in docs/architecture.md.
 
+pub mod resource;
 pub mod transport;
 pub mod project;
+pub mod template;
 pub mod yaml;
+pub mod shell;
 pub mod diagnostic;

@@ -220,7 +220,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        self.0.next().map(|node| seed.deserialize(NodeDeserializer(node))).transpose()
+        self.0.next().map(|node| seed.deserialize(NodeDeserializer(node)).map_err(|error| error.at(&node.span))).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -249,7 +249,7 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let entry = self.current.expect("serde asks for a value only after its key");
         seed.deserialize(NodeDeserializer(&entry.node))
-            .map_err(|error| Error { message: format!("`{}`: {}", entry.key, error.message), ..error })
+            .map_err(|error| Error { message: format!("`{}`: {}", entry.key, error.message), ..error }.at(&entry.node.span))
     }
 }
 

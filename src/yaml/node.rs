@@ -9,6 +9,8 @@ pub struct Node {
     pub value: Value,
     /// Where.
     pub span: Span,
+    /// Whether a secret went into it: then it is never shown.
+    pub secret: bool,
 }
 
 /// One `key: value` of a mapping.
@@ -56,7 +58,7 @@ impl Value {
 impl Node {
     /// A value at a place.
     pub fn new(value: Value, span: Span) -> Self {
-        Self { value, span }
+        Self { value, span, secret: false }
     }
 
     /// The value of `key` when this is a mapping that has it.

@@ -1,0 +1,157 @@
+//! Where roles, templates and files come from: the project's own first, then those built into the binary.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+use super::role::Role;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+
+static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/roles");
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// Roles, templates and files of a project and one of its environments.
+#[derive(Debug, Clone)]
+pub struct Library {
+    root: PathBuf,
+    environment: Option<String>,
+}
+
+impl Library {
+    /// For the project in `root`; with an environment, its assets are found too.
+    pub fn new(root: impl Into<PathBuf>, environment: Option<&str>) -> Self {
+        Self { root: root.into(), environment: environment.map(str::to_string) }
+    }
+
+    /// The names of all roles, sorted, each with whether the project itself has it.
+    pub fn roles(&self) -> Vec<(String, bool)> {
+        let own: BTreeSet<String> = std::fs::read_dir(self.root.join("roles"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path().join("role.yml").is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        let built_in = ROLES.dirs().map(|dir| dir.path().to_string_lossy().into_owned());
+        own.iter().cloned().chain(built_in).collect::<BTreeSet<_>>().into_iter().map(|name| (name.clone(), own.contains(&name))).collect()
+    }
+
+    /// The role of that name; `span` is blamed when there is none.
+    ///
+    /// # Errors
+    /// It is missing, or its role.yml has mistakes.
+    pub fn role(&self, name: &str, span: &Span) -> Result<Role, Diagnostics> {
+        let relative = PathBuf::from("roles").join(name).join("role.yml");
+        let Some(source) = self.source(&relative, || ROLES.get_file(Path::new(name).join("role.yml")))? else {
+            let known: Vec<String> = self.roles().into_iter().map(|(name, _)| name).collect();
+            return Err(Diagnostic::error(format!("there is no role `{name}`"))
+                .label(span, format!("neither {} nor a built-in role", relative.display()))
+                .suggest(name, known.iter().map(String::as_str))
+                .into());
+        };
+        Role::read(name, &source)
+    }
+
+    /// A template of a role.
+    ///
+    /// # Errors
+    /// It is missing (`span` is blamed), or is no text.
+    pub fn template(&self, role: &str, name: &str, span: &Span) -> Result<Arc<Source>, Diagnostic> {
+        contained(name, span)?;
+        let folder = PathBuf::from("templates").join(role);
+        if let Some(source) = self.source(&folder.join(name), || TEMPLATES.get_file(Path::new(role).join(name)))? {
+            return Ok(source);
+        }
+        let mut known = names_in(&self.root.join(&folder));
+        known.extend(
+            TEMPLATES
+                .get_dir(role)
+                .into_iter()
+                .flat_map(include_dir::Dir::files)
+                .filter_map(|file| Some(file.path().file_name()?.to_string_lossy().into_owned())),
+        );
+        Err(Diagnostic::error(format!("there is no template `{name}`"))
+            .label(span, format!("looked for {}", folder.join(name).display()))
+            .suggest(name, known.iter().map(String::as_str)))
+    }
+
+    /// A file of the environment's `assets/` or the role's `files/`.
+    ///
+    /// # Errors
+    /// It is missing, or cannot be read.
+    pub fn file(&self, role: &str, name: &str, span: &Span) -> Result<Vec<u8>, Diagnostic> {
+        contained(name, span)?;
+        let assets = self.environment.as_ref().map(|environment| PathBuf::from("environments").join(environment).join("assets"));
+        let folders: Vec<PathBuf> = assets.into_iter().chain([PathBuf::from("roles").join(role).join("files")]).collect();
+        for folder in &folders {
+            match std::fs::read(self.root.join(folder).join(name)) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Diagnostic::error(format!("{} cannot be read: {error}", folder.join(name).display())).at(span)),
+            }
+        }
+        if let Some(file) =
+            ROLES.get_file(Path::new(role).join("files").join(name)).filter(|_| !self.root.join("roles").join(role).is_dir())
+        {
+            return Ok(file.contents().to_vec());
+        }
+        let looked: Vec<String> = folders.iter().map(|folder| folder.join(name).display().to_string()).collect();
+        let known: Vec<String> = folders.iter().flat_map(|folder| names_in(&self.root.join(folder))).collect();
+        Err(Diagnostic::error(format!("there is no file `{name}`"))
+            .label(span, format!("looked for {}", looked.join(" and ")))
+            .suggest(name, known.iter().map(String::as_str)))
+    }
+
+    /// The files of a built-in role and its templates, by their path in a project, to be copied out.
+    pub fn built_in(name: &str) -> Vec<(PathBuf, &'static [u8])> {
+        let mut files = Vec::new();
+        for (folder, dir) in [("roles", ROLES.get_dir(name)), ("templates", TEMPLATES.get_dir(name))] {
+            let mut left: Vec<&Dir<'static>> = dir.into_iter().collect();
+            while let Some(dir) = left.pop() {
+                left.extend(dir.dirs());
+                files.extend(dir.files().map(|file| (Path::new(folder).join(file.path()), file.contents())));
+            }
+        }
+        files.sort();
+        files
+    }
+
+    fn source(
+        &self,
+        relative: &Path,
+        built_in: impl FnOnce() -> Option<&'static include_dir::File<'static>>,
+    ) -> Result<Option<Arc<Source>>, Diagnostic> {
+        let bytes = match std::fs::read(self.root.join(relative)) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                built_in().map(|file| file.contents().to_vec())
+            }
+            Err(error) => return Err(Diagnostic::error(format!("{} cannot be read: {error}", relative.display()))),
+        };
+        let Some(bytes) = bytes else { return Ok(None) };
+        match String::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Ok(Some(Source::new(relative, text))),
+            _ => Err(Diagnostic::error(format!("{} is not text (UTF-8)", relative.display()))
+                .help("binary files are copied with `copy: { src: ... }`")),
+        }
+    }
+}
+
+fn contained(name: &str, span: &Span) -> Result<(), Diagnostic> {
+    let inside = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if inside && !name.is_empty() {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("`{name}` is not a file name inside the project"))
+        .at(span)
+        .help("write it relative to the role's folder, without `..`"))
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,200 @@
+//! A role: typed inputs, a list of tasks per verb, handlers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::task::Task;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::yaml::{self, Node, Value};
+
+/// A role, read from its role.yml.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The name of its folder.
+    pub name: String,
+    /// What it is for, in a line.
+    pub description: String,
+    /// The variables it takes.
+    pub inputs: Vec<Input>,
+    /// Its tasks by verb (`provision`, `deploy`, ...).
+    pub verbs: BTreeMap<String, Vec<Task>>,
+    /// What tasks may notify.
+    pub handlers: Vec<Task>,
+    /// Its role.yml.
+    pub span: Span,
+}
+
+/// A variable that a role takes.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// Its type.
+    pub kind: InputType,
+    /// Its value when nobody sets it; may hold templates.
+    pub default: Option<Node>,
+    /// What it is for, in a line.
+    pub help: Option<String>,
+}
+
+/// The types of inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputType {
+    /// A text; numbers are taken as they are spelled.
+    String,
+    /// true or false; also Ansible's yes/no/on/off.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A list.
+    List,
+    /// A mapping.
+    Map,
+    /// Whatever it is.
+    Any,
+}
+
+const TYPES: [(&str, InputType); 6] = [
+    ("string", InputType::String),
+    ("bool", InputType::Bool),
+    ("int", InputType::Int),
+    ("list", InputType::List),
+    ("map", InputType::Map),
+    ("any", InputType::Any),
+];
+
+impl InputType {
+    /// As it is written in a role.yml.
+    pub fn name(self) -> &'static str {
+        TYPES.iter().find(|(_, kind)| *kind == self).map_or("any", |(name, _)| name)
+    }
+
+    /// What a value looks like, for help texts.
+    pub fn example(&self) -> &'static str {
+        match self {
+            Self::String | Self::Any => "...",
+            Self::Bool => "true",
+            Self::Int => "80",
+            Self::List => "[...]",
+            Self::Map => "{...}",
+        }
+    }
+}
+
+impl Input {
+    /// `node` as a value of the input's type. Null stays null: it means "unset".
+    ///
+    /// # Errors
+    /// It is something else; the place is where the value was written.
+    pub fn settle(&self, node: &Node) -> Result<Node, Diagnostics> {
+        let wrong = |expected: &str| {
+            Diagnostic::error(format!("`{}` must be {expected}, this is {}", self.name, node.value.kind()))
+                .at(&node.span)
+                .label(&self.span, "declared here")
+        };
+        let value = match (self.kind, &node.value) {
+            (InputType::Any, _) | (_, Value::Null) => return Ok(node.clone()),
+            (InputType::Bool, _) => Value::Bool(yaml::from_node(node).map_err(|_| wrong("true or false"))?),
+            (InputType::Int, _) => {
+                let number: i64 = yaml::from_node(node).map_err(|_| wrong("a whole number"))?;
+                Value::Number(number.into(), number.to_string())
+            }
+            (InputType::String, Value::Number(_, spelling)) => Value::String(spelling.clone()),
+            (InputType::String, Value::String(_)) | (InputType::List, Value::Sequence(_)) | (InputType::Map, Value::Mapping(_)) => {
+                return Ok(node.clone());
+            }
+            (InputType::String, _) => return Err(wrong("a text").into()),
+            (InputType::List, _) => return Err(wrong("a list").into()),
+            (InputType::Map, _) => return Err(wrong("a mapping").into()),
+        };
+        Ok(Node { value, ..node.clone() })
+    }
+}
+
+impl Role {
+    /// Reads a role.yml.
+    ///
+    /// # Errors
+    /// Every mistake in it that can be seen without knowing kinds and variables.
+    pub fn read(name: &str, source: &Arc<Source>) -> Result<Self, Diagnostics> {
+        let node = yaml::parse(source)?;
+        let mut problems = Diagnostics::new();
+        let mut role = Self {
+            name: name.to_string(),
+            description: String::new(),
+            inputs: Vec::new(),
+            verbs: BTreeMap::new(),
+            handlers: Vec::new(),
+            span: Span::whole(source),
+        };
+        for entry in node.expect_mapping("a role")? {
+            match entry.key.as_str() {
+                "description" => role.description = problems.take(entry.node.expect_str("`description`")).unwrap_or_default().to_string(),
+                "inputs" => {
+                    for input in problems.take(entry.node.expect_mapping("`inputs`")).unwrap_or_default() {
+                        role.inputs.extend(problems.take(read_input(input)));
+                    }
+                }
+                "handlers" => role.handlers = problems.take(read_tasks(&entry.node, "`handlers`")).unwrap_or_default(),
+                verb if is_verb(verb) => {
+                    let tasks = problems.take(read_tasks(&entry.node, &format!("`{verb}`"))).unwrap_or_default();
+                    role.verbs.insert(verb.to_string(), tasks);
+                }
+                other => problems.push(
+                    Diagnostic::error(format!("`{other}` is not a name for a verb"))
+                        .at(&entry.key_span)
+                        .help("a role has `description`, `inputs`, `handlers`, and a list of tasks per verb (`provision`, `deploy`, ...)"),
+                ),
+            }
+        }
+        for handler in role.handlers.iter().filter(|handler| handler.name.is_none()) {
+            problems.push(Diagnostic::error("a handler needs a `name`, by which tasks notify it").at(&handler.span));
+        }
+        problems.or(role)
+    }
+
+    /// The handler of that name.
+    pub fn handler(&self, name: &str) -> Option<&Task> {
+        self.handlers.iter().find(|handler| handler.name.as_ref().and_then(Node::as_str) == Some(name))
+    }
+}
+
+fn is_verb(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
+}
+
+fn read_tasks(node: &Node, what: &str) -> Result<Vec<Task>, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let tasks = node.expect_sequence(what)?.iter().filter_map(|task| problems.take(Task::read(task))).collect();
+    problems.or(tasks)
+}
+
+fn read_input(entry: &yaml::Entry) -> Result<Input, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let known = ["type", "default", "help"];
+    for key in entry.node.expect_mapping(&format!("input `{}`", entry.key))? {
+        if !known.contains(&key.key.as_str()) {
+            problems.push(Diagnostic::error(format!("unknown key `{}` in an input", key.key)).at(&key.key_span).suggest(&key.key, known));
+        }
+    }
+    let kind = match entry.node.get("type") {
+        None => InputType::Any,
+        Some(node) => match TYPES.iter().find(|(name, _)| node.as_str() == Some(name)) {
+            Some((_, kind)) => *kind,
+            None => {
+                let written = node.as_str().unwrap_or_default();
+                problems.push(
+                    Diagnostic::error(format!("unknown type `{written}`"))
+                        .at(&node.span)
+                        .suggest(written, TYPES.iter().map(|(name, _)| *name)),
+                );
+                InputType::Any
+            }
+        },
+    };
+    let help = entry.node.get("help").and_then(Node::as_str).map(str::to_string);
+    problems.or(Input { name: entry.key.clone(), span: entry.key_span.clone(), kind, default: entry.node.get("default").cloned(), help })
+}

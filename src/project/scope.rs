@@ -1,0 +1,306 @@
+//! What a task can see: variables (rendered when needed, in the order of who uses whom), facts, loop items, files.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::library::Library;
+use super::role::{InputType, Role};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::template::{Place, Template, Templates, expression, is_template};
+use crate::yaml::{Entry, Node, Value};
+
+/// A variable as its winning layer gives it, not rendered yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// Its value.
+    pub node: &'a Node,
+    /// Whether it comes from the secrets.
+    pub secret: bool,
+}
+
+/// What is the same for all tasks of one role on one host.
+pub struct RoleScope<'a> {
+    templates: &'a Templates,
+    library: &'a Library,
+    role: &'a Role,
+    given: BTreeMap<String, Given<'a>>,
+    fixed: Map<String, Json>,
+    resolved: RefCell<BTreeMap<String, Resolved>>,
+}
+
+/// What one task (or one round of its loop) can see.
+pub struct Scope<'a> {
+    base: &'a RoleScope<'a>,
+    locals: Vec<Entry>,
+    run_as: Option<String>,
+    environment: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone)]
+struct Resolved {
+    json: Json,
+    secret: bool,
+    /// A loop item or a task's own variable went into it, so that it holds for this task only.
+    local: bool,
+}
+
+/// A text that a template rendered to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text.
+    pub text: String,
+    /// Whether a secret went into it.
+    pub secret: bool,
+}
+
+impl<'a> RoleScope<'a> {
+    /// For `role`, with the variables of a host and what hoist itself knows (`inventory_hostname`, `facts`).
+    pub fn new(
+        templates: &'a Templates,
+        library: &'a Library,
+        role: &'a Role,
+        given: BTreeMap<String, Given<'a>>,
+        fixed: Map<String, Json>,
+    ) -> Self {
+        Self { templates, library, role, given, fixed, resolved: RefCell::default() }
+    }
+
+    /// Names that templates may use.
+    fn known(&self) -> Vec<&str> {
+        self.given.keys().chain(self.fixed.keys()).map(String::as_str).collect()
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// What a task of the role sees before its own keywords.
+    pub fn new(base: &'a RoleScope<'a>) -> Self {
+        Self { base, locals: Vec::new(), run_as: None, environment: Vec::new() }
+    }
+
+    /// The same with more variables of its own; a later one hides an earlier one of the same name.
+    pub fn with(&self, locals: impl IntoIterator<Item = Entry>) -> Self {
+        let locals = self.locals.iter().cloned().chain(locals).collect();
+        Self { base: self.base, locals, run_as: self.run_as.clone(), environment: self.environment.clone() }
+    }
+
+    /// The same as another user, with these environment variables.
+    pub fn acting(self, run_as: Option<String>, environment: Vec<(String, String)>) -> Self {
+        Self { run_as, environment, ..self }
+    }
+
+    /// The user of the task; `None`: the user of the session, root as a rule.
+    pub fn run_as(&self) -> Option<&str> {
+        self.run_as.as_deref()
+    }
+
+    /// The environment variables of the task.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// The value of a variable, `None` when nobody set it.
+    ///
+    /// # Errors
+    /// Its value cannot be rendered.
+    pub fn variable(&self, name: &str) -> Result<Option<Json>, Diagnostics> {
+        Ok(self.resolve(name, &mut Vec::new())?.map(|resolved| resolved.json))
+    }
+
+    /// `node` with every template in it rendered. A text that is one `{{ expression }}` becomes the value of it.
+    ///
+    /// # Errors
+    /// All that is wrong in it.
+    pub fn render(&self, node: &Node) -> Result<Node, Diagnostics> {
+        self.render_node(node, &mut Vec::new()).map(|(node, _)| node)
+    }
+
+    /// A condition: an expression, with or without braces, that is true or false.
+    ///
+    /// # Errors
+    /// It cannot be evaluated, or is something else.
+    pub fn condition(&self, node: &Node) -> Result<bool, Diagnostics> {
+        match &node.value {
+            Value::Bool(flag) => Ok(*flag),
+            Value::Sequence(items) => {
+                for item in items {
+                    if !self.condition(item)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Value::String(text) => {
+                let inner = expression(text).unwrap_or(text);
+                let template = self.base.templates.expression(inner, Place::node(&node.span))?;
+                match self.value(&template, &mut Vec::new())?.json {
+                    Json::Bool(flag) => Ok(flag),
+                    other => Err(Diagnostic::error(format!(
+                        "a condition must be true or false, this is {}",
+                        Node::from_json(&other, &node.span).value.kind()
+                    ))
+                    .at(&node.span)
+                    .help("compare it (`port == 80`), ask `is defined`, or for a list `list | length > 0`")
+                    .into()),
+                }
+            }
+            other => Err(Diagnostic::error(format!("a condition must be true or false, this is {}", other.kind())).at(&node.span).into()),
+        }
+    }
+
+    /// Renders the template file `name` of the role.
+    ///
+    /// # Errors
+    /// There is none of that name (`span` is blamed), or it cannot be rendered (its own lines are blamed).
+    pub fn template(&self, name: &str, span: &Span) -> Result<Rendered, Diagnostics> {
+        let source = self.base.library.template(&self.base.role.name, name, span)?;
+        self.render_source(&source)
+    }
+
+    /// Reads the file `name` of the role or the environment.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be read.
+    pub fn file(&self, name: &str, span: &Span) -> Result<Vec<u8>, Diagnostic> {
+        self.base.library.file(&self.base.role.name, name, span)
+    }
+
+    fn render_source(&self, source: &std::sync::Arc<Source>) -> Result<Rendered, Diagnostics> {
+        let template = self.base.templates.compile(source.text(), Place::file(&Span::whole(source)))?;
+        let (values, secret, _) = self.values(&template, &mut Vec::new())?;
+        Ok(Rendered { text: template.render(&values)?, secret })
+    }
+
+    fn render_node(&self, node: &Node, chain: &mut Vec<String>) -> Result<(Node, bool), Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let mut local = false;
+        let mut part = |child: &Node, chain: &mut Vec<String>| {
+            problems.take(self.render_node(child, chain)).map(|(child, touched)| {
+                local |= touched;
+                child
+            })
+        };
+        let value = match &node.value {
+            Value::String(text) if is_template(text) => {
+                let resolved = self.render_text(text, &node.span, chain)?;
+                let rendered = Node::from_json(&resolved.json, &node.span);
+                return Ok((Node { secret: node.secret || resolved.secret, ..rendered }, resolved.local));
+            }
+            Value::Sequence(items) => Value::Sequence(items.iter().filter_map(|item| part(item, chain)).collect()),
+            Value::Mapping(entries) => Value::Mapping(
+                entries.iter().filter_map(|entry| part(&entry.node, chain).map(|node| Entry { node, ..entry.clone() })).collect(),
+            ),
+            other => other.clone(),
+        };
+        problems.or((Node { value, ..node.clone() }, local))
+    }
+
+    fn render_text(&self, text: &str, span: &Span, chain: &mut Vec<String>) -> Result<Resolved, Diagnostics> {
+        if let Some(inner) = expression(text) {
+            return self.value(&self.base.templates.expression(inner, Place::node(span))?, chain);
+        }
+        let template = self.base.templates.compile(text, Place::node(span))?;
+        let (values, secret, local) = self.values(&template, chain)?;
+        Ok(Resolved { json: Json::String(template.render(&values)?), secret, local })
+    }
+
+    fn value(&self, template: &Template, chain: &mut Vec<String>) -> Result<Resolved, Diagnostics> {
+        let (values, secret, local) = self.values(template, chain)?;
+        Ok(Resolved { json: template.value(&values)?, secret, local })
+    }
+
+    /// The values that a template names; whether one is secret; whether one is the task's own.
+    fn values(&self, template: &Template, chain: &mut Vec<String>) -> Result<(Map<String, Json>, bool, bool), Diagnostics> {
+        let mut values = Map::new();
+        let mut problems = Diagnostics::new();
+        let (mut secret, mut local) = (false, false);
+        for name in template.names() {
+            match self.resolve(&name, chain) {
+                Ok(Some(resolved)) => {
+                    secret |= resolved.secret;
+                    local |= resolved.local;
+                    values.insert(name, resolved.json);
+                }
+                Ok(None) if template.guards(&name) => {}
+                Ok(None) => {
+                    let known: Vec<&str> =
+                        self.base.known().into_iter().chain(self.locals.iter().map(|entry| entry.key.as_str())).collect();
+                    problems.push(template.undefined(&name, &known));
+                }
+                Err(error) => problems.extend(error),
+            }
+        }
+        problems.or((values, secret, local))
+    }
+
+    fn resolve(&self, name: &str, chain: &mut Vec<String>) -> Result<Option<Resolved>, Diagnostics> {
+        if let Some(entry) = self.locals.iter().rev().find(|entry| entry.key == name && !chain.contains(&entry.key)) {
+            chain.push(name.to_string());
+            let rendered = self.render_node(&entry.node, chain);
+            chain.pop();
+            let (node, _) = rendered?;
+            return Ok(Some(Resolved { secret: contains_secret(&node), json: node.to_json(), local: true }));
+        }
+        if let Some(json) = self.base.fixed.get(name) {
+            return Ok(Some(Resolved { json: json.clone(), secret: false, local: false }));
+        }
+        if let Some(resolved) = self.base.resolved.borrow().get(name) {
+            return Ok(Some(resolved.clone()));
+        }
+        let Some(given) = self.base.given.get(name) else { return Ok(None) };
+        if let Some(start) = chain.iter().position(|step| step == name) {
+            let ring: Vec<String> = chain[start..].iter().chain([&name.to_string()]).map(|step| format!("`{step}`")).collect();
+            let mut error = Diagnostic::error(format!("variables refer to each other in a circle: {}", ring.join(" -> ")));
+            for step in &chain[start..] {
+                if let Some(given) = self.base.given.get(step) {
+                    error = error.at(&given.node.span);
+                }
+            }
+            return Err(error.into());
+        }
+        chain.push(name.to_string());
+        let rendered = self.render_node(given.node, chain);
+        chain.pop();
+        let (node, local) = rendered?;
+        let secret = given.secret || contains_secret(&node);
+        let node = match self.base.role.inputs.iter().find(|input| input.name == name) {
+            Some(input) => input.settle(&node)?,
+            None => node,
+        };
+        let resolved = Resolved { json: node.to_json(), secret, local };
+        if !local {
+            self.base.resolved.borrow_mut().insert(name.to_string(), resolved.clone());
+        }
+        Ok(Some(resolved))
+    }
+
+    /// Checks every input of the role: that it has a value and that the value has the type.
+    ///
+    /// # Errors
+    /// All inputs that do not.
+    pub fn check_inputs(&self) -> Result<(), Diagnostics> {
+        let mut problems = Diagnostics::new();
+        for input in &self.base.role.inputs {
+            match self.resolve(&input.name, &mut Vec::new()) {
+                Ok(Some(_)) => {}
+                Ok(None) => problems.push(
+                    Diagnostic::error(format!("role `{}` needs `{}`, and nothing sets it", self.base.role.name, input.name))
+                        .label(&input.span, input.help.clone().unwrap_or_default())
+                        .help(format!("set it in group_vars: `{}: {}`", input.name, InputType::example(&input.kind))),
+                ),
+                Err(error) => problems.extend(error),
+            }
+        }
+        problems.or(())
+    }
+}
+
+fn contains_secret(node: &Node) -> bool {
+    node.secret
+        || match &node.value {
+            Value::Sequence(items) => items.iter().any(contains_secret),
+            Value::Mapping(entries) => entries.iter().any(|entry| contains_secret(&entry.node)),
+            _ => false,
+        }
+}

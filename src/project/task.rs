@@ -1,0 +1,138 @@
+//! One task as it stands in a role: its kind, the arguments, the keywords. Which kinds there are is not known here.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::yaml::{Entry, Node, Value};
+
+/// A task of a role.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What it is for, in the user's words; may hold templates.
+    pub name: Option<Node>,
+    /// The key that names the kind.
+    pub kind: String,
+    /// Where that key stands.
+    pub kind_span: Span,
+    /// What stands behind it.
+    pub args: Node,
+    /// Conditions, all of which must hold.
+    pub when: Option<Node>,
+    /// The list (or the expression that gives it) to go through.
+    pub looped: Option<Node>,
+    /// Variables of its own.
+    pub vars: Vec<Entry>,
+    /// The keywords that a role or play may set too.
+    pub manner: Manner,
+    /// Handlers to run when it changed something.
+    pub notify: Vec<(String, Span)>,
+    /// The whole task.
+    pub span: Span,
+}
+
+/// How tasks run: keywords that a play, a role or a task may set; the inner one wins.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Whether it runs as another user than the one that logs in.
+    pub become_: Option<bool>,
+    /// That user (root, when not said).
+    pub become_user: Option<Node>,
+    /// Environment variables, outermost first.
+    pub environment: Vec<Node>,
+    /// Labels for `--tags`.
+    pub tags: Vec<String>,
+}
+
+impl Manner {
+    /// This manner inside an outer one: what it does not say comes from there; environments and tags add up.
+    pub fn inside(&self, outer: &Manner) -> Manner {
+        Manner {
+            become_: self.become_.or(outer.become_),
+            become_user: self.become_user.clone().or_else(|| outer.become_user.clone()),
+            environment: outer.environment.iter().chain(&self.environment).cloned().collect(),
+            tags: outer.tags.iter().chain(&self.tags).cloned().collect(),
+        }
+    }
+}
+
+/// The keywords of a task.
+pub const KEYWORDS: [&str; 10] = ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items"];
+
+impl Task {
+    /// Reads a task.
+    ///
+    /// # Errors
+    /// Every mistake in its keywords; no kind, or more than one.
+    pub fn read(node: &Node) -> Result<Self, Diagnostics> {
+        let entries = node.expect_mapping("a task")?;
+        let mut problems = Diagnostics::new();
+        let kinds: Vec<&Entry> = entries.iter().filter(|entry| !KEYWORDS.contains(&entry.key.as_str())).collect();
+        let [kind] = kinds[..] else {
+            let error = match kinds[..] {
+                [] => Diagnostic::error("this task does nothing: it has no kind (`package`, `file`, `template`, ...)").at(&node.span),
+                _ => kinds
+                    .iter()
+                    .fold(Diagnostic::error("a task has one kind, this one has several unknown keys or kinds"), |error, entry| {
+                        error.label(&entry.key_span, format!("`{}`", entry.key))
+                    }),
+            };
+            return Err(error.into());
+        };
+        let notify = node.get("notify").and_then(|node| problems.take(names(node, "notify"))).unwrap_or_default();
+        let vars = node.get("vars").and_then(|node| problems.take(node.expect_mapping("`vars`"))).unwrap_or_default().to_vec();
+        let manner = problems.take(manner(node)).unwrap_or_default();
+        let task = Self {
+            name: node.get("name").cloned(),
+            kind: kind.key.clone(),
+            kind_span: kind.key_span.clone(),
+            args: kind.node.clone(),
+            when: node.get("when").cloned(),
+            looped: node.get("loop").or_else(|| node.get("with_items")).cloned(),
+            vars,
+            manner,
+            notify,
+            span: node.span.clone(),
+        };
+        problems.or(task)
+    }
+}
+
+/// Reads the keywords of a [`Manner`] from the mapping that may hold them.
+///
+/// # Errors
+/// Every one of a wrong type.
+pub fn manner(node: &Node) -> Result<Manner, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let become_ = node.get("become").and_then(|node| problems.take(crate::yaml::from_node::<bool>(node)));
+    let tags = node.get("tags").and_then(|node| problems.take(names(node, "tags"))).unwrap_or_default();
+    if let Some(environment) = node.get("environment")
+        && !matches!(environment.value, Value::Mapping(_) | Value::String(_))
+    {
+        problems.push(
+            Diagnostic::error(format!("`environment` must be a mapping of names and texts, this is {}", environment.value.kind()))
+                .at(&environment.span),
+        );
+    }
+    let manner = Manner {
+        become_,
+        become_user: node.get("become_user").cloned(),
+        environment: node.get("environment").cloned().into_iter().collect(),
+        tags: tags.into_iter().map(|(tag, _)| tag).collect(),
+    };
+    problems.or(manner)
+}
+
+/// One name or a list of names; a text may hold several, separated by commas.
+fn names(node: &Node, what: &str) -> Result<Vec<(String, Span)>, Diagnostics> {
+    match &node.value {
+        Value::String(text) if what == "tags" => Ok(text.split(',').map(|tag| (tag.trim().to_string(), node.span.clone())).collect()),
+        Value::String(text) => Ok(vec![(text.clone(), node.span.clone())]),
+        Value::Sequence(items) => {
+            let mut problems = Diagnostics::new();
+            let read = |item: &Node| item.expect_str(&format!("an item of `{what}`")).map(|text| (text.to_string(), item.span.clone()));
+            let all = items.iter().filter_map(|item| problems.take(read(item))).collect();
+            problems.or(all)
+        }
+        other => {
+            Err(Diagnostic::error(format!("`{what}` must be a name or a list of names, this is {}", other.kind())).at(&node.span).into())
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From what the user wrote to resources: the kind is looked up, its arguments are read, every mistake is collected.
+
+use schemars::{Schema, SchemaGenerator};
+
+use super::{KINDS, Kind, Resource};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::project::Scope;
+use crate::yaml::{self, Entry as YamlEntry, Node, Value};
+
+/// A kind in the table.
+pub struct Entry {
+    /// The YAML key.
+    pub name: &'static str,
+    /// Other keys it goes by.
+    pub aliases: &'static [&'static str],
+    /// The parameter that a plain text stands for.
+    pub shorthand: Option<&'static str>,
+    /// The schema of its arguments, with their documentation.
+    pub schema: fn() -> Schema,
+    load: fn(&Written<'_>, &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics>,
+}
+
+impl Entry {
+    /// The entry of a kind.
+    pub const fn of<K: Kind>() -> Self {
+        Self {
+            name: K::NAME,
+            aliases: K::ALIASES,
+            shorthand: K::SHORTHAND,
+            schema: || SchemaGenerator::default().into_root_schema_for::<K::Args>(),
+            load: |written, scope| {
+                let args = arguments::<K::Args>(written)?;
+                Ok(Box::new(K::new(args, written, scope)?))
+            },
+        }
+    }
+}
+
+/// The arguments of a task as they stand in the file, to point at.
+pub struct Written<'a> {
+    /// The kind's key.
+    pub key_span: &'a Span,
+    /// The arguments, rendered.
+    pub node: &'a Node,
+}
+
+impl Written<'_> {
+    /// Where an argument stands (the kind's key, when it was not written).
+    pub fn span(&self, argument: &str) -> &Span {
+        self.node.get(argument).map_or(self.key_span, |node| &node.span)
+    }
+
+    /// Whether a secret went into an argument.
+    pub fn secret(&self, argument: &str) -> bool {
+        self.node.get(argument).is_some_and(any_secret)
+    }
+
+    /// An error at an argument.
+    pub fn error(&self, argument: &str, summary: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(summary).at(self.span(argument))
+    }
+}
+
+fn any_secret(node: &Node) -> bool {
+    node.secret
+        || match &node.value {
+            Value::Sequence(items) => items.iter().any(any_secret),
+            Value::Mapping(entries) => entries.iter().any(|entry| any_secret(&entry.node)),
+            _ => false,
+        }
+}
+
+/// The entry of a kind, by its name or an alias.
+pub fn kinds(name: &str) -> Option<&'static Entry> {
+    KINDS.iter().find(|entry| entry.name == name || entry.aliases.contains(&name))
+}
+
+/// Makes the resource of a task. `node` is what stands behind the kind's key, rendered.
+///
+/// # Errors
+/// Every mistake in the arguments, at its place.
+pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics> {
+    let long = match (&node.value, entry.shorthand) {
+        (Value::String(_) | Value::Number(..), Some(argument)) => {
+            let only = YamlEntry { key: argument.to_string(), key_span: node.span.clone(), node: node.clone() };
+            Some(Node::new(Value::Mapping(vec![only]), node.span.clone()))
+        }
+        _ => None,
+    };
+    let node = long.as_ref().unwrap_or(node);
+    node.expect_mapping(&format!("what stands behind `{}`", entry.name))?;
+    (entry.load)(&Written { key_span, node }, scope)
+}
+
+/// Reads arguments. The library stops at the first mistake, so each one found is noted, taken out, and the rest read again.
+fn arguments<T: serde::de::DeserializeOwned>(written: &Written<'_>) -> Result<T, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let mut rest = written.node.clone();
+    loop {
+        let error = match yaml::from_node::<T>(&rest) {
+            Ok(args) => return problems.or(args),
+            Err(error) => error,
+        };
+        let place = error.labels.first().map(|(span, _)| span.clone());
+        let missing = place.as_ref() == Some(&rest.span);
+        problems.push(if missing { Diagnostic { labels: vec![(written.key_span.clone(), String::new())], ..error } } else { error });
+        let Value::Mapping(entries) = &mut rest.value else { return Err(problems) };
+        let before = entries.len();
+        if let Some(place) = &place {
+            entries.retain(|entry| entry.key_span != *place && !covers(&entry.node.span, place));
+        }
+        // A missing argument may only be missing because its mistaken spelling was just taken out.
+        if missing || entries.len() == before {
+            return Err(problems);
+        }
+    }
+}
+
+fn covers(outer: &Span, inner: &Span) -> bool {
+    outer.source().name() == inner.source().name()
+        && outer.range().start <= inner.range().start
+        && inner.range().end <= outer.range().end.max(outer.range().start + 1)
+}

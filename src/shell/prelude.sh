@@ -1,0 +1,80 @@
+# The functions that hoist's scripts are written with. Sent once at the start of a session; POSIX sh and coreutils only.
+# $hoist_nonce and $hoist_stage (a folder of this session, 0700) are set before.
+
+# A frame begins / ends, on both streams.
+hoist_b() { printf '\n%s b %s\n' "$hoist_nonce" "$1"; printf '\n%s b %s\n' "$hoist_nonce" "$1" >&2; }
+hoist_e() { printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2"; printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2" >&2; }
+
+# Adds the sums of the regular files among "$@" to $hoist_sums (sha256sum would hang on a named pipe).
+hoist_sum_files() {
+  for hoist_path; do
+    shift
+    if [ -f "$hoist_path" ]; then set -- "$@" "$hoist_path"; fi
+  done
+  [ $# -eq 0 ] || hoist_sums="$hoist_sums$(sha256sum -- "$@" 2>/dev/null)
+"
+}
+
+# hoist_content PATH [SHA256...]: the content of a regular file, unless $hoist_sums says that it is one of these.
+hoist_content() {
+  [ -f "$1" ] || return 0
+  hoist_path=$1
+  shift
+  for hoist_hash; do
+    case "
+$hoist_sums" in *"
+$hoist_hash  $hoist_path
+"*) return 0 ;; esac
+  done
+  head -c 4194304 -- "$hoist_path"
+}
+
+# hoist_was PATH SHA256|absent|other: stops with 75 when the path is no longer what the plan saw.
+hoist_was() {
+  case $2 in
+    other) return 0 ;;
+    absent) if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi ;;
+    *) if [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]; then return 0; fi ;;
+  esac
+  printf '%s changed since the plan was made; it was left as it is\n' "$1" >&2
+  exit 75
+}
+
+# hoist_write PATH MODE OWNER GROUP SHA256 WAS CHECK: puts the content on descriptor 4 at PATH, whole or not at all.
+# Empty OWNER or GROUP: as they come. CHECK is a command that must accept the new file, which it finds in $hoist_tmp.
+hoist_write() {
+  hoist_dir=${1%/*}
+  hoist_was "$1" "$6"
+  hoist_tmp=$(mktemp "${hoist_dir:-/}/.hoist.XXXXXXXX")
+  trap 'rm -f "$hoist_tmp"' EXIT
+  cat <&4 >"$hoist_tmp"
+  if [ "$(sha256sum <"$hoist_tmp")" != "$5  -" ]; then
+    printf '%s: the content did not arrive whole; the old one stays\n' "$1" >&2
+    exit 74
+  fi
+  # chown clears setuid, so mode comes last.
+  [ -z "$3$4" ] || chown "$3${4:+:$4}" "$hoist_tmp"
+  chmod "$2" "$hoist_tmp"
+  if [ -n "$7" ]; then hoist_tmp=$hoist_tmp sh -c "$7"; fi
+  sync "$hoist_tmp"
+  mv -fT "$hoist_tmp" "$1"
+  trap - EXIT
+  sync "${hoist_dir:-/}"
+}
+
+# hoist_as USER: runs the script on standard input as USER, in its home folder. Descriptor 4 goes along.
+hoist_as() {
+  if [ "$1" = "$hoist_user" ]; then /bin/sh -s; return; fi
+  if [ "$hoist_user" != root ]; then
+    printf 'becoming %s needs root, and this session runs as %s\n' "$1" "$hoist_user" >&2
+    return 1
+  fi
+  hoist_home=$(getent passwd "$1") || { printf 'there is no user %s\n' "$1" >&2; return 1; }
+  hoist_home=${hoist_home%:*}
+  (
+    HOME=${hoist_home##*:} USER=$1 LOGNAME=$1 SHELL=/bin/sh
+    export HOME USER LOGNAME SHELL
+    cd "$HOME" 2>/dev/null || cd /
+    exec runuser -u "$1" -- /bin/sh -s
+  )
+}

@@ -1,0 +1,11 @@
+//! Templates behind one narrow face: text and values in, text (or a value) out, errors at their place.
+//!
+//! The engine is Tera 2 with undefined variables as errors. Templates cannot read files, the environment or the
+//! network, or run programs.
+
+mod filters;
+mod place;
+mod render;
+
+pub use place::Place;
+pub use render::{Template, Templates, expression, is_template};

@@ -1,0 +1,252 @@
+//! One template: which variables it names, and what it renders to.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json};
+use tera::{Context, ErrorKind, Tera};
+
+use super::{Place, filters};
+use crate::diagnostic::Diagnostic;
+
+/// The name a template has inside the engine; never shown.
+const NAME: &str = "template";
+
+/// The engine with its filters, to compile templates with.
+pub struct Templates {
+    base: Tera,
+}
+
+/// A compiled template.
+pub struct Template {
+    tera: Tera,
+    text: String,
+    /// Bytes put in front of the user's text by [`Templates::expression`].
+    shift: usize,
+    place: Place,
+}
+
+/// Whether there is anything to render in `text`.
+pub fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
+}
+
+/// The expression of a text that is nothing but one `{{ expression }}`: such a text keeps the type of its value.
+pub fn expression(text: &str) -> Option<&str> {
+    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let plain = !["{{", "}}", "{%", "{#"].iter().any(|mark| inner.contains(mark));
+    plain.then(|| inner.trim_matches('-').trim()).filter(|inner| !inner.is_empty())
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        let mut base = Tera::default();
+        filters::register(&mut base);
+        Self { base }
+    }
+}
+
+impl Templates {
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// Syntax, unknown filters and tests, at their place.
+    pub fn compile(&self, text: &str, place: Place) -> Result<Template, Diagnostic> {
+        self.compile_shifted(text.to_string(), 0, place)
+    }
+
+    /// Compiles an expression (what stands between `{{` and `}}`), to be used with [`Template::value`].
+    ///
+    /// # Errors
+    /// As [`Templates::compile`].
+    pub fn expression(&self, expression: &str, place: Place) -> Result<Template, Diagnostic> {
+        const OPEN: &str = "{{ (";
+        self.compile_shifted(format!("{OPEN}{expression}) | to_json }}}}"), OPEN.len(), place)
+    }
+
+    fn compile_shifted(&self, text: String, shift: usize, place: Place) -> Result<Template, Diagnostic> {
+        let mut tera = Tera::default();
+        tera.register_from(&self.base);
+        tera.autoescape_on(Vec::<String>::new());
+        let mut template = Template { tera, text, shift, place };
+        let added = template.tera.add_raw_template(NAME, &template.text);
+        match added {
+            Ok(()) => Ok(template),
+            Err(error) => Err(template.diagnostic(&error)),
+        }
+    }
+}
+
+impl Template {
+    /// The top-level variables that it names (inside loops and conditions too).
+    pub fn names(&self) -> BTreeSet<String> {
+        self.tera.get_template_variables(NAME).map_or_else(|_| BTreeSet::new(), |names| names.into_iter().map(str::to_string).collect())
+    }
+
+    /// The text with `values` filled in. A template's last newline stays as it is.
+    ///
+    /// # Errors
+    /// An undefined variable, a filter that fails, at their place.
+    pub fn render(&self, values: &Map<String, Json>) -> Result<String, Diagnostic> {
+        let mut context = Context::new();
+        for (name, value) in values {
+            context.insert(name.clone(), value);
+        }
+        self.tera.render(NAME, &context).map_err(|error| self.diagnostic(&error))
+    }
+
+    /// The value of an expression compiled by [`Templates::expression`].
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn value(&self, values: &Map<String, Json>) -> Result<Json, Diagnostic> {
+        let text = self.render(values)?;
+        serde_json::from_str(&text).map_err(|error| Diagnostic::error(format!("the value cannot be read: {error}")).at(self.place.span()))
+    }
+
+    /// Whether the template copes with `name` being undefined: it asks `is defined` or has a default.
+    pub fn guards(&self, name: &str) -> bool {
+        self.mentions(name).any(|(_, after)| {
+            let after = after.trim_start_matches(|c: char| c.is_alphanumeric() || "_.[]'\"".contains(c)).trim_start();
+            let test = after.strip_prefix("is").map(|rest| rest.trim_start().trim_start_matches("not").trim_start());
+            let filter = after.strip_prefix('|').map(str::trim_start);
+            test.is_some_and(|rest| rest.starts_with("defined") || rest.starts_with("undefined"))
+                || filter.is_some_and(|rest| rest.starts_with("default"))
+        })
+    }
+
+    /// An error that points at the first place where `name` is used.
+    pub fn undefined(&self, name: &str, known: &[&str]) -> Diagnostic {
+        let span = match self.mentions(name).next() {
+            Some((at, _)) => self.locate(at..at + name.len()),
+            None => self.place.span().clone(),
+        };
+        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&span);
+        match crate::diagnostic::suggest::closest(name, known.iter().copied()) {
+            Some(meant) => error.help(format!("did you mean `{meant}`?")),
+            None => error.help(format!("set it in group_vars or host_vars, or write `{{{{ {name} | default(value=\"...\") }}}}`")),
+        }
+    }
+
+    /// Where a word stands inside `{{ }}` or `{% %}`, with the text behind it.
+    fn mentions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (usize, &'a str)> + 'a {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        self.text.match_indices(name).filter_map(move |(at, _)| {
+            let (before, after) = (&self.text[..at], &self.text[at + name.len()..]);
+            let whole = !before.ends_with(word) && !before.ends_with('.') && !after.starts_with(word);
+            let inside = before.rfind("{{").max(before.rfind("{%")) > before.rfind("}}").max(before.rfind("%}"));
+            (whole && inside).then_some((at, after))
+        })
+    }
+
+    fn locate(&self, range: std::ops::Range<usize>) -> crate::diagnostic::Span {
+        let text = &self.text[self.shift..];
+        self.place.locate(text, range.start.saturating_sub(self.shift)..range.end.saturating_sub(self.shift))
+    }
+
+    // Built from kind, message and place only: the engine's own report may print values.
+    fn diagnostic(&self, error: &tera::Error) -> Diagnostic {
+        match error.kind() {
+            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+                let (message, names) = report.message().split_once(". Available ").map_or((report.message(), None), |(m, n)| (m, Some(n)));
+                let diagnostic = Diagnostic::error(lower_first(message.trim())).at(&self.locate(report.span().range.clone()));
+                match names.and_then(|names| names.split_once(": ")) {
+                    Some((_, names)) => {
+                        let written = message.split('`').nth(1).unwrap_or_default();
+                        diagnostic.suggest(written, names.trim().split(", "))
+                    }
+                    None => diagnostic,
+                }
+            }
+            other => {
+                // `error: Unknown filter `x`\n --> template:1:8 ...`
+                let text = other.to_string();
+                let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+                let written = message.split('`').nth(1).unwrap_or_default().to_string();
+                let at = self.text.find(&written).filter(|_| !written.is_empty());
+                let span = at.map_or_else(|| self.place.span().clone(), |at| self.locate(at..at + written.len()));
+                let diagnostic = Diagnostic::error(lower_first(&message)).at(&span);
+                if message.starts_with("Unknown filter") {
+                    diagnostic.suggest(&written, filters::FILTERS.iter().map(|(name, _)| *name))
+                } else {
+                    diagnostic
+                }
+            }
+        }
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Source, Span};
+    use serde_json::json;
+
+    fn values() -> Map<String, Json> {
+        json!({ "port": 80, "names": ["a", "b"], "site": { "b": 1, "a": null }, "text": "x\n" }).as_object().expect("an object").clone()
+    }
+
+    fn file(text: &str) -> Result<String, Diagnostic> {
+        let source = Source::new("t.conf", text);
+        Templates::default().compile(text, Place::file(&Span::whole(&source)))?.render(&values())
+    }
+
+    #[test]
+    fn newlines_stay_as_they_are() {
+        assert_eq!(file("listen {{ port }};\n").as_deref(), Ok("listen 80;\n"));
+        assert_eq!(file("listen {{ port }};").as_deref(), Ok("listen 80;"));
+        assert_eq!(file("{% for n in names %}{{ n }}\n{% endfor %}\n\n").as_deref(), Ok("a\nb\n\n\n"));
+        assert_eq!(file("{{ site | to_json }} <&'\">").as_deref(), Ok("{\"b\":1,\"a\":null} <&'\">"));
+    }
+
+    #[test]
+    fn an_expression_keeps_its_type() {
+        let templates = Templates::default();
+        let value = |text: &str| {
+            let source = Source::new("v.yml", text);
+            let inner = expression(text).expect("an expression");
+            templates.expression(inner, Place::node(&Span::new(&source, 0, text.len()))).and_then(|template| template.value(&values()))
+        };
+        assert_eq!(value("{{ names }}"), Ok(json!(["a", "b"])));
+        assert_eq!(value("{{ port == 80 and 'a' in names }}"), Ok(json!(true)));
+        assert_eq!(expression("{{ a }}-{{ b }}"), None);
+        assert_eq!(expression("x {{ a }}"), None);
+    }
+
+    #[test]
+    fn errors_point_into_the_file() {
+        let at = |text: &str| {
+            let error = file(text).expect_err("an error is expected");
+            format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; "))
+        };
+        assert_eq!(at("a\nlisten {{ prt }};\n"), "t.conf:2:11: variable `prt` is not defined did you mean `port`?");
+        assert_eq!(at("a\n{{ site.c }}\n"), "t.conf:2:9: field `c` is not defined expected one of: a, b");
+        assert!(at("a\n  {{ oops \n").starts_with("t.conf:"), "{}", at("a\n  {{ oops \n"));
+        assert_eq!(at("a\n{{ port | to_jsn }}\n"), "t.conf:2:11: unknown filter `to_jsn` did you mean `to_json`?");
+    }
+
+    #[test]
+    fn an_error_in_a_yaml_value_points_into_the_value() {
+        let source = Source::new("v.yml", "key: |\n  first\n  second {{ oops }}\n");
+        let node = crate::yaml::parse(&source).expect("valid");
+        let node = node.get("key").expect("key");
+        let template = Templates::default().compile(node.as_str().expect("text"), Place::node(&node.span)).expect("it parses");
+        assert_eq!(template.undefined("oops", &[]).labels[0].0.to_string(), "v.yml:3:13");
+    }
+
+    #[test]
+    fn guarded_names_may_be_undefined() {
+        let source = Source::new("t", "");
+        let guards = |text: &str, name: &str| {
+            Templates::default().compile(text, Place::file(&Span::whole(&source))).expect("it parses").guards(name)
+        };
+        assert!(guards("{% if a.b is defined %}{{ a.b }}{% endif %}", "a"));
+        assert!(guards("{{ a | default(value=1) }}", "a"));
+        assert!(guards("{% if a is not defined %}x{% endif %}", "a"));
+        assert!(!guards("{% if a %}x{% endif %}", "a"));
+    }
+}
