@@ -17,8 +17,10 @@ pub struct Entry {
     pub shorthand: Option<&'static str>,
     /// The schema of its arguments, with their documentation.
     pub schema: fn() -> Schema,
-    load: fn(&Written<'_>, &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics>,
+    load: Loader,
 }
+
+type Loader = fn(&Written<'_>, &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics>;
 
 impl Entry {
     /// The entry of a kind.
