@@ -3,6 +3,7 @@
 //! The house: each room may use only the rooms printed below it (`tests/rooms.rs` checks that).
 //! One run is told in ten steps in docs/architecture.md.
 
+pub mod engine;
 pub mod resource;
 pub mod transport;
 pub mod project;

@@ -33,9 +33,18 @@ pub struct RoleScope<'a> {
 /// What one task (or one round of its loop) can see.
 pub struct Scope<'a> {
     base: &'a RoleScope<'a>,
-    locals: Vec<Entry>,
+    locals: Vec<Local>,
     run_as: Option<String>,
     environment: Vec<(String, String)>,
+}
+
+/// A variable of the task's own.
+#[derive(Debug, Clone)]
+struct Local {
+    name: String,
+    node: Node,
+    /// A loop item is data by now: braces in it are not rendered again.
+    rendered: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +90,16 @@ impl<'a> Scope<'a> {
 
     /// The same with more variables of its own; a later one hides an earlier one of the same name.
     pub fn with(&self, locals: impl IntoIterator<Item = Entry>) -> Self {
-        let locals = self.locals.iter().cloned().chain(locals).collect();
+        self.extended(locals.into_iter().map(|entry| Local { name: entry.key, node: entry.node, rendered: false }))
+    }
+
+    /// The same with the item of a loop, which is rendered already.
+    pub fn with_item(&self, item: &Node) -> Self {
+        self.extended([Local { name: "item".to_string(), node: item.clone(), rendered: true }])
+    }
+
+    fn extended(&self, more: impl IntoIterator<Item = Local>) -> Self {
+        let locals = self.locals.iter().cloned().chain(more).collect();
         Self { base: self.base, locals, run_as: self.run_as.clone(), environment: self.environment.clone() }
     }
 
@@ -225,7 +243,7 @@ impl<'a> Scope<'a> {
                 Ok(None) if template.guards(&name) => {}
                 Ok(None) => {
                     let known: Vec<&str> =
-                        self.base.known().into_iter().chain(self.locals.iter().map(|entry| entry.key.as_str())).collect();
+                        self.base.known().into_iter().chain(self.locals.iter().map(|local| local.name.as_str())).collect();
                     problems.push(template.undefined(&name, &known));
                 }
                 Err(error) => problems.extend(error),
@@ -235,11 +253,15 @@ impl<'a> Scope<'a> {
     }
 
     fn resolve(&self, name: &str, chain: &mut Vec<String>) -> Result<Option<Resolved>, Diagnostics> {
-        if let Some(entry) = self.locals.iter().rev().find(|entry| entry.key == name && !chain.contains(&entry.key)) {
-            chain.push(name.to_string());
-            let rendered = self.render_node(&entry.node, chain);
-            chain.pop();
-            let (node, _) = rendered?;
+        if let Some(local) = self.locals.iter().rev().find(|local| local.name == name && !chain.contains(&local.name)) {
+            let node = if local.rendered {
+                local.node.clone()
+            } else {
+                chain.push(name.to_string());
+                let rendered = self.render_node(&local.node, chain);
+                chain.pop();
+                rendered?.0
+            };
             return Ok(Some(Resolved { secret: contains_secret(&node), json: node.to_json(), local: true }));
         }
         if let Some(json) = self.base.fixed.get(name) {

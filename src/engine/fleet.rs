@@ -1,0 +1,74 @@
+//! All hosts side by side: one worker a host, at most `forks` at a time. A host that fails stops alone.
+
+use rayon::prelude::*;
+
+use super::host::{HostFailure, HostReport, Preview, Target};
+use super::{Event, Events, Job, Phase};
+use crate::transport::{Connection, Failure};
+
+/// Connects to a target.
+pub type Connect<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Box<dyn Connection>, Failure> + Sync);
+
+/// The hosts of a run.
+pub struct Fleet<'a> {
+    /// In the order in which reports come.
+    pub targets: Vec<Target<'a>>,
+    /// How many are worked on at a time.
+    pub forks: usize,
+}
+
+/// A host after the first half of a run: its line, to be kept open, and what was planned or went wrong.
+pub struct Previewed {
+    /// Its name.
+    pub host: String,
+    /// The plan, or why there is none.
+    pub outcome: Result<Preview, HostFailure>,
+    /// Remote processes started so far.
+    pub execs: usize,
+    connection: Option<Box<dyn Connection>>,
+}
+
+impl Fleet<'_> {
+    /// Probes and plans all hosts.
+    pub fn preview(&self, job: &Job<'_>, connect: Connect<'_>, events: Events<'_>) -> Vec<Previewed> {
+        let one = |target: &Target<'_>| {
+            let event = |event| events(&target.name, event);
+            event(Event::Phase(Phase::Connecting));
+            let mut connection = match connect(target) {
+                Ok(connection) => connection,
+                Err(failure) => {
+                    event(Event::Phase(Phase::Done));
+                    return Previewed {
+                        host: target.name.clone(),
+                        outcome: Err(HostFailure::Unreachable(failure)),
+                        execs: 0,
+                        connection: None,
+                    };
+                }
+            };
+            let outcome = Preview::make(connection.as_mut(), job, target, &event);
+            event(Event::Phase(Phase::Done));
+            Previewed { host: target.name.clone(), outcome, execs: connection.execs(), connection: Some(connection) }
+        };
+        self.pool().install(|| self.targets.par_iter().map(one).collect())
+    }
+
+    /// Applies what was planned on every host that has a plan; the others are reported with why they have none.
+    pub fn apply(&self, previewed: Vec<Previewed>, run: &str, events: Events<'_>) -> Vec<HostReport> {
+        let one = |previewed: Previewed| {
+            let report = match previewed.outcome {
+                Ok(preview) => preview.apply(run, &|event| events(&previewed.host, event)),
+                Err(failure) => HostReport { host: previewed.host, failure: Some(failure), ..HostReport::default() },
+            };
+            drop(previewed.connection);
+            report
+        };
+        self.pool().install(|| previewed.into_par_iter().map(one).collect())
+    }
+
+    // The work waits for the network, so the pool has a thread for each host and not for each processor.
+    fn pool(&self) -> rayon::ThreadPool {
+        let threads = self.forks.clamp(1, self.targets.len().max(1));
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system can start a few threads")
+    }
+}

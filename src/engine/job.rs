@@ -1,0 +1,54 @@
+//! What is to be done: which verb of which roles, in which order, on which hosts.
+
+use crate::project::{Library, Manner, Role};
+use crate::template::Templates;
+use crate::yaml::{Entry, Node};
+
+/// A run, before it meets its hosts.
+pub struct Job<'a> {
+    /// The template engine.
+    pub templates: &'a Templates,
+    /// Where templates and files come from.
+    pub library: &'a Library,
+    /// The verb of the roles that runs: `provision`, `deploy`, or one of their own.
+    pub verb: &'a str,
+    /// Only tasks with one of these tags; all when empty.
+    pub tags: Vec<String>,
+    /// In the order in which they run.
+    pub plays: Vec<Play>,
+}
+
+/// Which roles a group of hosts gets.
+pub struct Play {
+    /// Names of the hosts it is for.
+    pub hosts: Vec<String>,
+    /// In the order in which they run.
+    pub roles: Vec<RoleCall>,
+    /// Variables for this play alone.
+    pub vars: Vec<Entry>,
+    /// How its tasks run.
+    pub manner: Manner,
+}
+
+/// A role in a play.
+pub struct RoleCall {
+    /// The role.
+    pub role: Role,
+    /// Variables for this call alone.
+    pub vars: Vec<Entry>,
+    /// How its tasks run.
+    pub manner: Manner,
+    /// Whether it applies.
+    pub when: Option<Node>,
+}
+
+impl Job<'_> {
+    /// Whether any task wants to be root, so that the session must be.
+    pub fn becomes(&self, host: &str) -> bool {
+        let plays = self.plays.iter().filter(|play| play.hosts.iter().any(|name| name == host));
+        plays.flat_map(|play| play.roles.iter().map(move |call| (call, call.manner.inside(&play.manner)))).any(|(call, outer)| {
+            let tasks = call.role.verbs.get(self.verb).into_iter().flatten().chain(&call.role.handlers);
+            tasks.map(|task| task.manner.inside(&outer)).any(|manner| manner.become_ != Some(false))
+        })
+    }
+}

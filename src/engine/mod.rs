@@ -1,0 +1,22 @@
+//! One run. `host` takes one host from its first answer to the last handler, `fleet` takes all of them side by side;
+//! what happens on the way goes out as `Event`s. Only this room holds connections.
+
+mod apply;
+mod event;
+mod facts;
+mod fleet;
+mod host;
+mod job;
+mod plan;
+mod session;
+mod step;
+
+pub use apply::{StepResult, StepStatus};
+pub use event::{Event, Events, Phase};
+pub use facts::{Facts, sample as sample_facts};
+pub use fleet::{Connect, Fleet, Previewed};
+pub use host::{HostFailure, HostReport, PlayPreview, Preview, Target};
+pub use job::{Job, Play, RoleCall};
+pub use plan::{Planned, Verdict, plan};
+pub use session::{Heard, Session};
+pub use step::{Handler, PlaySteps, Step};

@@ -1,0 +1,231 @@
+//! The steps of one host: tasks with their conditions, loops and arguments settled. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::{Job, Play, RoleCall};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::project::{Given, Manner, RoleScope, Scope, Task};
+use crate::resource::{self, KINDS, Resource};
+use crate::yaml::{Node, Value};
+
+/// One thing to look at, and to change if it is not as wanted.
+pub struct Step {
+    /// What it is for, in the user's words or made from kind and subject.
+    pub name: String,
+    /// The role it comes from.
+    pub role: String,
+    /// The thing.
+    pub resource: Box<dyn Resource>,
+    /// As whom; `None`: the user of the session.
+    pub run_as: Option<String>,
+    /// With these variables.
+    pub environment: Vec<(String, String)>,
+    /// Keys of the handlers that a change notifies.
+    pub notify: Vec<String>,
+    /// The task.
+    pub span: Span,
+}
+
+/// Steps that run at the end of a play if they were notified.
+pub struct Handler {
+    /// `role/name`: what the journal on the host says.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// What it does (several steps for a loop, none when its condition does not hold).
+    pub steps: Vec<Step>,
+}
+
+/// The steps of one play on one host.
+pub struct PlaySteps {
+    /// In the order in which they run.
+    pub steps: Vec<Step>,
+    /// In the order in which they run.
+    pub handlers: Vec<Handler>,
+}
+
+/// What is known of the host: its variables by name, and what hoist itself says of it.
+pub struct HostValues<'a> {
+    /// The winner of each variable's layers. Role defaults come below.
+    pub given: &'a BTreeMap<String, Given<'a>>,
+    /// `inventory_hostname`, `groups`, `facts` and the like.
+    pub fixed: &'a Map<String, Json>,
+    /// The user that logs in.
+    pub login_user: &'a str,
+}
+
+/// Settles the tasks of a play for one host.
+///
+/// # Errors
+/// Everything that is wrong in them, for this host.
+pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<PlaySteps, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let mut all = PlaySteps { steps: Vec::new(), handlers: Vec::new() };
+    for call in &play.roles {
+        let mut given: BTreeMap<String, Given<'_>> = call
+            .role
+            .inputs
+            .iter()
+            .filter_map(|input| Some((input.name.clone(), Given { node: input.default.as_ref()?, secret: false })))
+            .collect();
+        given.extend(host.given.iter().map(|(name, value)| (name.clone(), *value)));
+        let base = RoleScope::new(job.templates, job.library, &call.role, given, host.fixed.clone());
+        let scope = Scope::new(&base).with(play.vars.iter().chain(&call.vars).cloned());
+        if problems.take(scope.check_inputs()).is_none() {
+            continue;
+        }
+        let applies = call.when.as_ref().is_none_or(|when| problems.take(scope.condition(when)).unwrap_or(false));
+        let outer = call.manner.inside(&play.manner);
+        let reader = Reader { job, host, call, outer: &outer };
+        if applies {
+            for task in call.role.verbs.get(job.verb).into_iter().flatten() {
+                if reader.tagged(task) {
+                    all.steps.extend(problems.take(reader.steps(task, &scope)).unwrap_or_default());
+                }
+            }
+        }
+        for task in &call.role.handlers {
+            let name = task.name.as_ref().and_then(Node::as_str).unwrap_or_default().to_string();
+            let steps = problems.take(reader.steps(task, &scope)).unwrap_or_default();
+            all.handlers.push(Handler { key: format!("{}/{name}", call.role.name), name, steps });
+        }
+    }
+    settle_notify(&mut all, &mut problems);
+    problems.or(all)
+}
+
+struct Reader<'a> {
+    job: &'a Job<'a>,
+    host: &'a HostValues<'a>,
+    call: &'a RoleCall,
+    outer: &'a Manner,
+}
+
+impl Reader<'_> {
+    fn tagged(&self, task: &Task) -> bool {
+        let has = |tag: &String| {
+            let manner = task.manner.inside(self.outer);
+            *tag == self.call.role.name || manner.tags.contains(tag)
+        };
+        self.job.tags.is_empty() || self.job.tags.iter().any(has) || has(&"always".to_string())
+    }
+
+    fn steps(&self, task: &Task, scope: &Scope<'_>) -> Result<Vec<Step>, Diagnostics> {
+        let scope = scope.with(task.vars.iter().cloned());
+        let Some(looped) = &task.looped else { return Ok(self.step(task, &scope)?.into_iter().collect()) };
+        let rendered = scope.render(looped)?;
+        let items = match &rendered.value {
+            Value::Sequence(items) => items,
+            other => {
+                return Err(Diagnostic::error(format!("`loop` needs a list, this is {}", other.kind()))
+                    .at(&looped.span)
+                    .help("for a mapping write `loop: \"{{ name | pairs }}\"` (item[0] is the key, item[1] the value)")
+                    .into());
+            }
+        };
+        let mut problems = Diagnostics::new();
+        let mut steps = Vec::new();
+        for item in items {
+            steps.extend(problems.take(self.step(task, &scope.with_item(item))).flatten());
+        }
+        problems.or(steps)
+    }
+
+    fn step(&self, task: &Task, scope: &Scope<'_>) -> Result<Option<Step>, Diagnostics> {
+        if let Some(when) = &task.when
+            && !scope.condition(when)?
+        {
+            return Ok(None);
+        }
+        let Some(entry) = resource::kinds(&task.kind) else { return Err(unknown_kind(task).into()) };
+        let mut problems = Diagnostics::new();
+        let manner = task.manner.inside(self.outer);
+        let run_as = problems.take(self.run_as(&manner, scope)).flatten();
+        let environment = problems.take(environment(&manner, scope)).unwrap_or_default();
+        let name = task.name.as_ref().and_then(|name| problems.take(scope.render(name)));
+        let args = problems.take(scope.render(&task.args));
+        let args = match args {
+            Some(args) if !problems.has_errors() => args,
+            _ => return Err(problems),
+        };
+        let inner = scope.with([]).acting(run_as.clone(), environment.clone());
+        let resource = resource::load(entry, &task.kind_span, &args, &inner)?;
+        let name =
+            name.and_then(|node| node.as_str().map(str::to_string)).unwrap_or_else(|| format!("{} {}", entry.name, resource.subject()));
+        Ok(Some(Step {
+            name,
+            role: self.call.role.name.clone(),
+            resource,
+            run_as,
+            environment,
+            notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
+            span: task.span.clone(),
+        }))
+    }
+
+    fn run_as(&self, manner: &Manner, scope: &Scope<'_>) -> Result<Option<String>, Diagnostics> {
+        if manner.become_ == Some(false) {
+            return Ok(Some(self.host.login_user.to_string()).filter(|user| user != "root"));
+        }
+        let Some(node) = &manner.become_user else { return Ok(None) };
+        let rendered = scope.render(node)?;
+        let user = rendered.expect_str("`become_user`")?;
+        let good = !user.is_empty()
+            && user.len() <= 32
+            && !user.starts_with('-')
+            && user.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        if !good {
+            return Err(Diagnostic::error(format!("`{user}` is no name for a user")).at(&node.span).into());
+        }
+        Ok(Some(user.to_string()).filter(|user| user != "root"))
+    }
+}
+
+fn environment(manner: &Manner, scope: &Scope<'_>) -> Result<Vec<(String, String)>, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let mut all: Vec<(String, String)> = Vec::new();
+    for node in &manner.environment {
+        let Some(rendered) = problems.take(scope.render(node)) else { continue };
+        for entry in problems.take(rendered.expect_mapping("`environment`")).unwrap_or_default() {
+            let good = entry.key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && entry.key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !good {
+                problems.push(Diagnostic::error(format!("`{}` is no name for an environment variable", entry.key)).at(&entry.key_span));
+                continue;
+            }
+            let Some(text) = problems.take(crate::yaml::from_node::<String>(&entry.node)) else { continue };
+            all.retain(|(name, _)| *name != entry.key);
+            all.push((entry.key.clone(), text));
+        }
+    }
+    problems.or(all)
+}
+
+fn unknown_kind(task: &Task) -> Diagnostic {
+    let known: Vec<&str> = KINDS
+        .iter()
+        .flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()))
+        .chain(crate::project::task::KEYWORDS)
+        .collect();
+    Diagnostic::error(format!("unknown kind of task `{}`", task.kind)).at(&task.kind_span).suggest(&task.kind, known)
+}
+
+/// Turns the names in `notify` into keys: the step's own role is asked first, then every role of the play.
+fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
+    let handlers: Vec<(String, String)> = all.handlers.iter().map(|handler| (handler.key.clone(), handler.name.clone())).collect();
+    let of_handlers = all.handlers.iter_mut().flat_map(|handler| handler.steps.iter_mut());
+    for step in all.steps.iter_mut().chain(of_handlers) {
+        for notified in &mut step.notify {
+            let own = format!("{}/{notified}", step.role);
+            match handlers.iter().find(|(key, _)| *key == own).or_else(|| handlers.iter().find(|(_, name)| name == notified)) {
+                Some((key, _)) => *notified = key.clone(),
+                None => {
+                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(&step.span);
+                    problems.push(error.suggest(notified, handlers.iter().map(|(_, name)| name.as_str())));
+                }
+            }
+        }
+    }
+}
