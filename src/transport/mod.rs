@@ -4,10 +4,15 @@
 //! Nothing here knows what is said over the line.
 
 mod failure;
+pub mod known_hosts;
+pub mod local;
+mod public_key;
+pub mod ssh;
 
 use std::time::Instant;
 
 pub use failure::{Cause, Failure};
+pub use public_key::PublicKey;
 
 /// A way to start processes on one host.
 pub trait Connection: Send {

@@ -1,0 +1,223 @@
+//! Moves bytes between the network and libssh2, and watches over them: see `line`.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::dial::plain;
+use super::greeting::Greeting;
+
+/// How many bytes are moved at once.
+const PIECE: usize = 64 << 10;
+
+/// A stranger may send this much until we are logged in; a whole handshake takes less than a tenth of it.
+const STRANGERS_BYTES: usize = 1 << 20;
+
+/// Why a session cannot go on.
+#[derive(Debug)]
+pub enum Broken {
+    /// Nothing moved until the deadline.
+    Late,
+    /// The network connection is over: how it ended.
+    Gone(String),
+    /// The other side does not speak SSH: what it did instead.
+    Garbage(String),
+    /// What libssh2 says.
+    Ssh(ssh2::Error),
+}
+
+impl From<ssh2::Error> for Broken {
+    fn from(error: ssh2::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Gone(plain(&error))
+    }
+}
+
+/// The network on one side, libssh2 on the other.
+pub struct Wire {
+    net: TcpStream,
+    inner: UnixStream,
+    incoming: Piece,
+    outgoing: Piece,
+    greeting: Option<Greeting>,
+    stranger: Option<usize>,
+    ended: Option<String>,
+}
+
+/// Bytes on their way: `bytes[sent..filled]`.
+#[derive(Default)]
+struct Piece {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Piece {
+    fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len()
+    }
+
+    /// Takes the next bytes from `source`: how many, or `None` when there are none yet.
+    fn fill(&mut self, source: &mut impl Read) -> io::Result<Option<usize>> {
+        self.bytes.resize(PIECE, 0);
+        self.sent = 0;
+        let count = at_once(|| source.read(&mut self.bytes));
+        self.bytes.truncate(count.as_ref().ok().copied().flatten().unwrap_or(0));
+        count
+    }
+
+    /// Gives as many bytes to `sink` as it takes now.
+    fn drain(&mut self, sink: &mut impl Write) -> io::Result<()> {
+        while !self.is_empty() {
+            match at_once(|| sink.write(&self.bytes[self.sent..]))? {
+                Some(count) => self.sent += count,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `None` when it would have to wait.
+fn at_once(mut io: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match io() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            other => return other.map(Some),
+        }
+    }
+}
+
+impl Wire {
+    /// A wire to `net`, and the end of it that is libssh2's.
+    pub fn new(net: TcpStream) -> io::Result<(Self, UnixStream)> {
+        let (inner, theirs) = UnixStream::pair()?;
+        inner.set_nonblocking(true)?;
+        let wire = Self {
+            net,
+            inner,
+            incoming: Piece::default(),
+            outgoing: Piece::default(),
+            greeting: Some(Greeting::default()),
+            stranger: Some(0),
+            ended: None,
+        };
+        Ok((wire, theirs))
+    }
+
+    /// Counts no longer what comes in.
+    pub fn trust(&mut self) {
+        self.stranger = None;
+    }
+
+    /// Moves bytes until libssh2 has something new to read, or room to write; waits for the network if need be.
+    pub fn shuttle(&mut self, deadline: Instant) -> Result<(), Broken> {
+        loop {
+            let made_room = self.send();
+            if self.receive()? || made_room {
+                return Ok(());
+            }
+            if let Some(how) = &self.ended {
+                return Err(match &self.greeting {
+                    Some(greeting) => greeting.cut_short(how),
+                    None => Broken::Gone(how.clone()),
+                });
+            }
+            self.wait(deadline)?;
+        }
+    }
+
+    /// Sends until nothing is left to send.
+    pub fn flush(&mut self, deadline: Instant) -> Result<(), Broken> {
+        loop {
+            self.send();
+            if self.outgoing.is_empty() || self.ended.is_some() {
+                return Ok(());
+            }
+            self.receive()?;
+            self.wait(deadline)?;
+        }
+    }
+
+    /// From libssh2 to the network, as much as goes at once: whether libssh2 got room to write.
+    pub fn send(&mut self) -> bool {
+        let mut made_room = false;
+        loop {
+            if self.outgoing.drain(&mut self.net).is_err() {
+                // How it ended is for the reading side to say, which may hold unread bytes still.
+                self.outgoing = Piece::default();
+            }
+            if !self.outgoing.is_empty() || !matches!(self.outgoing.fill(&mut self.inner), Ok(Some(1..))) {
+                return made_room;
+            }
+            made_room = true;
+        }
+    }
+
+    /// From the network to libssh2: whether it got something to read.
+    fn receive(&mut self) -> Result<bool, Broken> {
+        if self.incoming.is_empty() && self.ended.is_none() {
+            match self.incoming.fill(&mut self.net) {
+                Ok(None) => {}
+                Ok(Some(0)) => self.ended = Some("the host closed the connection".to_owned()),
+                Ok(Some(count)) => self.heard(count)?,
+                Err(error) => self.ended = Some(plain(&error)),
+            }
+        }
+        let before = self.incoming.sent;
+        self.incoming.drain(&mut self.inner)?;
+        Ok(self.incoming.sent > before)
+    }
+
+    /// Looks at what came in before it is passed on.
+    fn heard(&mut self, count: usize) -> Result<(), Broken> {
+        if let Some(total) = &mut self.stranger {
+            *total += count;
+            if *total > STRANGERS_BYTES {
+                return Err(Broken::Garbage(format!("it sent {total} bytes and did not come to the point")));
+            }
+        }
+        if let Some(greeting) = &mut self.greeting {
+            self.incoming.bytes = greeting.take(&self.incoming.bytes)?;
+            if !self.incoming.bytes.is_empty() {
+                self.greeting = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self, deadline: Instant) -> Result<(), Broken> {
+        let mut events = PollFlags::empty();
+        if self.incoming.is_empty() {
+            events |= PollFlags::IN;
+        }
+        if !self.outgoing.is_empty() {
+            events |= PollFlags::OUT;
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).ok();
+            match poll(&mut [PollFd::new(&self.net, events)], timeout.as_ref()) {
+                Ok(0) => return Err(Broken::Late),
+                Ok(_) => return Ok(()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+    }
+
+    /// Sends what goes at once, and ends both sides.
+    pub fn hang_up(&mut self) {
+        self.send();
+        let _ = self.net.shutdown(Shutdown::Both);
+        let _ = self.inner.shutdown(Shutdown::Both);
+    }
+}
