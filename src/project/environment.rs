@@ -113,10 +113,9 @@ impl Environment {
 fn masked(entries: &[Entry], what: &str) -> Vec<Entry> {
     let (mut text, mut line, mut starts) = (String::new(), 1, Vec::new());
     for entry in entries {
-        for _ in line..entry.key_span.line_column().0 {
-            text.push('\n');
-            line += 1;
-        }
+        let here = entry.key_span.line_column().0.max(line);
+        text.extend(std::iter::repeat_n('\n', here - line));
+        line = here;
         starts.push(text.len());
         text += &format!("{}: (secret) ", entry.key);
     }

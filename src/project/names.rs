@@ -50,6 +50,14 @@ pub fn user(name: &str, span: &Span) -> Result<(), Diagnostic> {
     if is_plain(name) { Ok(()) } else { Err(refused(name, "the name of a user", span)) }
 }
 
+/// Checks the name of a role, which is a folder too.
+///
+/// # Errors
+/// As [`group`].
+pub fn role(name: &str, span: &Span) -> Result<(), Diagnostic> {
+    if is_plain(name) { Ok(()) } else { Err(refused(name, "the name of a role", span)) }
+}
+
 /// Checks what to connect to: as [`host`], and an IPv6 address may have a zone (`fe80::1%eth0`).
 ///
 /// # Errors
