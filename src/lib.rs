@@ -3,6 +3,8 @@
 //! The house: each room may use only the rooms printed below it (`tests/rooms.rs` checks that).
 //! One run is told in ten steps in docs/architecture.md.
 
+pub mod cli;
+pub mod report;
 pub mod engine;
 pub mod resource;
 pub mod transport;

@@ -1,3 +1,7 @@
 //! Parse, run, exit code.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+fn main() {
+    std::process::exit(hoist::cli::run(std::env::args_os()));
+}

@@ -1,9 +1,11 @@
 //! All hosts side by side: one worker a host, at most `forks` at a time. A host that fails stops alone.
 
+use std::time::{Duration, Instant};
+
 use rayon::prelude::*;
 
-use super::host::{HostFailure, HostReport, Preview, Target};
-use super::{Event, Events, Job, Phase};
+use super::host::{self, HostFailure, HostReport, Preview, Target};
+use super::{Event, Events, Facts, Job, Phase};
 use crate::transport::{Connection, Failure};
 
 /// Connects to a target.
@@ -28,7 +30,28 @@ pub struct Previewed {
     connection: Option<Box<dyn Connection>>,
 }
 
+/// What a host says to a ping.
+pub struct Pong {
+    /// Its name.
+    pub host: String,
+    /// Its facts, or why there are none.
+    pub outcome: Result<Facts, Failure>,
+    /// From the first packet to the last answer.
+    pub elapsed: Duration,
+}
+
 impl Fleet<'_> {
+    /// Connects to all hosts, becomes root where the job would, and reads the facts.
+    pub fn ping(&self, job: &Job<'_>, connect: Connect<'_>) -> Vec<Pong> {
+        let one = |target: &Target<'_>| {
+            let started = Instant::now();
+            let sudo = target.sudo(job);
+            let outcome = connect(target).and_then(|mut connection| host::open(connection.as_mut(), sudo)).map(|(_, facts)| facts);
+            Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
+        };
+        self.pool().install(|| self.targets.par_iter().map(one).collect())
+    }
+
     /// Probes and plans all hosts.
     pub fn preview(&self, job: &Job<'_>, connect: Connect<'_>, events: Events<'_>) -> Vec<Previewed> {
         let one = |target: &Target<'_>| {

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::step::{HostValues, PlaySteps, play_steps};
 use super::{Event, Job, Phase, Step};
 use crate::diagnostic::Diagnostics;
-use crate::project::Given;
+use crate::project::{Given, Manner};
 use crate::resource::{Probe, Reply, Unreadable, question};
 use crate::shell::{Answers, PRELUDE, Script};
 use crate::transport::{Cause, Connection, Failure};
@@ -27,6 +27,15 @@ pub struct Target<'a> {
     pub fixed: Map<String, Json>,
     /// The user that logs in.
     pub login_user: String,
+    /// How tasks run where neither task, role nor play says it.
+    pub manner: Manner,
+}
+
+impl Target<'_> {
+    /// Whether the session must become root by sudo.
+    pub(super) fn sudo(&self, job: &Job<'_>) -> bool {
+        self.login_user != "root" && job.becomes(&self.name, &self.manner)
+    }
 }
 
 /// Why a host did not come to its end.
@@ -91,7 +100,7 @@ impl Preview {
     /// # Errors
     /// The session cannot be opened, or the tasks have mistakes.
     pub fn make(connection: &mut dyn Connection, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
-        let sudo = target.login_user != "root" && job.becomes(&target.name);
+        let sudo = target.sudo(job);
         let (mut session, facts) = open(connection, sudo).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
@@ -263,7 +272,7 @@ pub(super) fn open(connection: &mut dyn Connection, sudo: bool) -> Result<(Sessi
 pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<PlaySteps>, Diagnostics> {
     let mut fixed = target.fixed.clone();
     fixed.insert("facts".to_string(), json!(facts.values));
-    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &target.login_user };
+    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &target.login_user, manner: &target.manner };
     let mut problems = Diagnostics::new();
     let plays = job.plays.iter().filter(|play| play.hosts.contains(&target.name));
     let settled: Vec<PlaySteps> = plays.filter_map(|play| problems.take(play_steps(job, play, &values))).collect();

@@ -15,7 +15,7 @@ pub struct Job<'a> {
     /// Only tasks with one of these tags; all when empty.
     pub tags: Vec<String>,
     /// In the order in which they run.
-    pub plays: Vec<Play>,
+    pub plays: &'a [Play],
 }
 
 /// Which roles a group of hosts gets.
@@ -43,10 +43,10 @@ pub struct RoleCall {
 }
 
 impl Job<'_> {
-    /// Whether any task wants to be root, so that the session must be.
-    pub fn becomes(&self, host: &str) -> bool {
+    /// Whether any task wants to be root on a host with this manner, so that the session must be.
+    pub fn becomes(&self, host: &str, manner: &Manner) -> bool {
         let plays = self.plays.iter().filter(|play| play.hosts.iter().any(|name| name == host));
-        plays.flat_map(|play| play.roles.iter().map(move |call| (call, call.manner.inside(&play.manner)))).any(|(call, outer)| {
+        plays.flat_map(|play| play.roles.iter().map(move |call| (call, call.manner.inside(&play.manner).inside(manner)))).any(|(call, outer)| {
             let tasks = call.role.verbs.get(self.verb).into_iter().flatten().chain(&call.role.handlers);
             tasks.map(|task| task.manner.inside(&outer)).any(|manner| manner.become_ != Some(false))
         })

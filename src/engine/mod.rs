@@ -14,9 +14,21 @@ mod step;
 pub use apply::{StepResult, StepStatus};
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
-pub use fleet::{Connect, Fleet, Previewed};
+pub use fleet::{Connect, Fleet, Pong, Previewed};
 pub use host::{HostFailure, HostReport, PlayPreview, Preview, Target};
 pub use job::{Job, Play, RoleCall};
 pub use plan::{Planned, Verdict, plan};
 pub use session::{Heard, Session};
 pub use step::{Handler, PlaySteps, Step};
+
+use crate::diagnostic::Diagnostics;
+
+/// Settles everything that `job` would do on `target`, with the facts of a host that does not exist: contacts nothing.
+/// Returns how many steps there are.
+///
+/// # Errors
+/// Every mistake in its tasks, templates and variables.
+pub fn check(job: &Job<'_>, target: &Target<'_>) -> Result<usize, Diagnostics> {
+    let plays = host::settle(job, target, &sample_facts())?;
+    Ok(plays.iter().map(|play| play.steps.len()).sum())
+}

@@ -54,6 +54,8 @@ pub struct HostValues<'a> {
     pub fixed: &'a Map<String, Json>,
     /// The user that logs in.
     pub login_user: &'a str,
+    /// How tasks run where neither task, role nor play says it.
+    pub manner: &'a Manner,
 }
 
 /// Settles the tasks of a play for one host.
@@ -77,7 +79,7 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
             continue;
         }
         let applies = call.when.as_ref().is_none_or(|when| problems.take(scope.condition(when)).unwrap_or(false));
-        let outer = call.manner.inside(&play.manner);
+        let outer = call.manner.inside(&play.manner).inside(host.manner);
         let reader = Reader { job, host, call, outer: &outer };
         if applies {
             for task in call.role.verbs.get(job.verb).into_iter().flatten() {

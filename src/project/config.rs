@@ -31,8 +31,8 @@ pub struct Play {
     pub hosts: Pattern,
     /// The roles, in order.
     pub roles: Vec<RoleUse>,
-    /// Whether tasks use sudo, unless they say so themselves. True when not written.
-    pub r#become: bool,
+    /// Whether tasks use sudo, unless they say so themselves; true when nobody says.
+    pub become_: Option<bool>,
     /// Whom sudo makes them; may be a template.
     pub become_user: Option<Node>,
     /// Variables for all roles of the play.
@@ -148,7 +148,7 @@ fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
     let play = Play {
         name: fields.typed("name", problems),
         roles,
-        r#become: fields.typed("become", problems).unwrap_or(true),
+        become_: fields.typed("become", problems),
         become_user: fields.get("become_user").cloned(),
         vars: fields.vars("vars", problems),
         tags: fields.tags(problems),
@@ -248,8 +248,8 @@ mod tests {
             ("app", "hoist.yml:3:29".into(), "a+b".into(), 1)
         );
         assert_eq!(app.when.as_ref().and_then(Node::as_str), Some("tls"));
-        assert_eq!((web.roles[0].span.to_string(), web.r#become), ("hoist.yml:3:13".to_string(), true));
-        assert_eq!((db.name.as_deref(), db.r#become, db.environment[0].key.as_str()), (Some("databases"), false, "LANG"));
+        assert_eq!((web.roles[0].span.to_string(), web.become_), ("hoist.yml:3:13".to_string(), None));
+        assert_eq!((db.name.as_deref(), db.become_, db.environment[0].key.as_str()), (Some("databases"), Some(false), "LANG"));
         assert_eq!(db.become_user.as_ref().and_then(Node::as_str), Some("postgres"));
         assert_eq!(
             config.environments.iter().map(|(name, item)| format!("{name} {}", item.protected)).collect::<Vec<_>>(),

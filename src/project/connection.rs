@@ -99,6 +99,12 @@ const UNSUPPORTED: [(&str, &str); 16] = [
 pub type Resolve<'a> = &'a dyn Fn(&str) -> Result<Option<Node>, Diagnostics>;
 
 impl Connection {
+    /// The user that logs in: `ansible_user`, else the one who runs hoist.
+    pub fn login_user(&self) -> String {
+        let own = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_string());
+        self.user.clone().filter(|_| self.kind == ConnectionKind::Ssh).unwrap_or_else(own)
+    }
+
     /// Reads the settings of `host`. `root` is the folder of the project, `home` that of the user.
     ///
     /// Problems go to `problems`; none is returned when one of them is an error.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::task::Task;
+use super::variables::{Definition, Layer};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{self, Node, Value};
 
@@ -153,6 +154,26 @@ impl Role {
             problems.push(Diagnostic::error("a handler needs a `name`, by which tasks notify it").at(&handler.span));
         }
         problems.or(role)
+    }
+
+    /// A role that does nothing and takes nothing.
+    pub fn empty() -> Self {
+        let span = Span::whole(&Source::new("", ""));
+        Self { name: String::new(), description: String::new(), inputs: Vec::new(), verbs: BTreeMap::new(), handlers: Vec::new(), span }
+    }
+
+    /// The defaults of its inputs, as the lowest layer of variables.
+    pub fn defaults(&self) -> impl Iterator<Item = Definition> {
+        self.inputs.iter().filter_map(|input| {
+            Some(Definition {
+                name: input.name.clone(),
+                layer: Layer::Defaults,
+                what: format!("role {}", self.name),
+                node: input.default.clone()?,
+                key_span: input.span.clone(),
+                secret: false,
+            })
+        })
     }
 
     /// The handler of that name.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use tera::{Context, ErrorKind, Tera};
 
 use super::{Place, filters};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 
 /// The name a template has inside the engine; never shown.
 const NAME: &str = "template";
@@ -116,15 +116,16 @@ impl Template {
 
     /// An error that points at the first place where `name` is used.
     pub fn undefined(&self, name: &str, known: &[&str]) -> Diagnostic {
-        let span = match self.mentions(name).next() {
-            Some((at, _)) => self.locate(at..at + name.len()),
-            None => self.place.span().clone(),
-        };
-        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&span);
+        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name));
         match crate::diagnostic::suggest::closest(name, known.iter().copied()) {
             Some(meant) => error.help(format!("did you mean `{meant}`?")),
             None => error.help(format!("set it in group_vars or host_vars, or write `{{{{ {name} | default(value=\"...\") }}}}`")),
         }
+    }
+
+    /// The first place where `name` is used; the whole template when it cannot be told.
+    pub fn place_of(&self, name: &str) -> Span {
+        self.mentions(name).next().map_or_else(|| self.place.span().clone(), |(at, _)| self.locate(at..at + name.len()))
     }
 
     /// Where a word stands inside `{{ }}` or `{% %}`, with the text behind it.
@@ -138,7 +139,7 @@ impl Template {
         })
     }
 
-    fn locate(&self, range: std::ops::Range<usize>) -> crate::diagnostic::Span {
+    fn locate(&self, range: std::ops::Range<usize>) -> Span {
         let text = &self.text[self.shift..];
         self.place.locate(text, range.start.saturating_sub(self.shift)..range.end.saturating_sub(self.shift))
     }
@@ -183,7 +184,7 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::{Source, Span};
+    use crate::diagnostic::Source;
     use serde_json::json;
 
     fn values() -> Map<String, Json> {

@@ -12,7 +12,9 @@ pub mod ssh;
 use std::time::Instant;
 
 pub use failure::{Cause, Failure};
+pub use local::LocalConnection;
 pub use public_key::PublicKey;
+pub use ssh::{HostKeyPolicy, HostKeys, Keys, SshConnection, SshTarget};
 
 /// A way to start processes on one host.
 pub trait Connection: Send {

@@ -1,0 +1,81 @@
+//! `hoist explain`: where a value comes from, and who uses it.
+
+use super::selection::{Hosts, Words};
+use super::{ExitCode, Outcome, load, usage};
+use crate::diagnostic::Diagnostic;
+use crate::project::{Layer, Role, RoleScope, Scope};
+use crate::report;
+
+/// Show where the value of a variable comes from: every place that sets it, the winner first, and who uses it
+///
+/// `hoist explain domain_name env=prod host=web1`; without `host=`, all hosts are shown.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The name of the variable
+    variable: String,
+    #[command(flatten)]
+    words: Words,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let mut words = Words { env: args.words.env.clone(), words: args.words.words.clone() };
+    let host = words.words.iter().position(|word| word.starts_with("host=")).map(|at| words.words.remove(at)["host=".len()..].to_string());
+    let (project, site) = load::site(&words, &Hosts { limit: host, ..Hosts::default() })?;
+    let name = args.variable.as_str();
+    if site.hosts.iter().all(|host| host.variables.definitions(name).is_empty()) {
+        let known: std::collections::BTreeSet<&str> = site.hosts.iter().flat_map(|host| host.variables.iter().map(|(name, _)| name)).collect();
+        return Err(Diagnostic::error(format!("nothing sets `{name}` in the environment `{}`", site.environment.name)).suggest(name, known).into());
+    }
+    let roles: Vec<&Role> = site.plays.iter().flat_map(|play| &play.roles).map(|call| &call.role).collect();
+    let empty = Role::empty();
+    for host in &site.hosts {
+        let target = site.target(host);
+        let role = roles.iter().find(|role| role.inputs.iter().any(|input| input.name == name)).copied().unwrap_or(&empty);
+        let scope = RoleScope::new(&project.templates, &site.library, role, target.given, target.fixed);
+        let definitions = host.variables.definitions(name);
+        let secret = definitions.first().is_some_and(|winner| winner.secret);
+        let value = match Scope::new(&scope).variable(name) {
+            _ if secret => "(secret)".to_string(),
+            Ok(Some(value)) => serde_json::to_string(&value).unwrap_or_default(),
+            Ok(None) => "(not set)".to_string(),
+            Err(problems) => {
+                let words = problems.iter().next().map(|problem| problem.summary.clone()).unwrap_or_default();
+                format!("(only known with the host's facts: {words})")
+            }
+        };
+        report::line(&format!("{}: {name} = {value}", host.name));
+        let rows = definitions.iter().enumerate().map(|(number, definition)| {
+            let written = if definition.secret { "(secret)".to_string() } else { serde_json::to_string(&definition.node.to_json()).unwrap_or_default() };
+            let mark = if number == 0 { "wins" } else { "" };
+            vec![format!("  {mark}"), layer(definition.layer).to_string(), definition.key_span.to_string(), shortened(&written)]
+        });
+        report::table(&["", "LAYER", "PLACE", "AS WRITTEN"], rows.collect());
+    }
+    let uses = usage::uses(&project, &site);
+    match uses.get(name) {
+        Some(places) => {
+            report::line("used in");
+            places.iter().for_each(|place| report::line(&format!("  {place}")));
+        }
+        None => report::line("used nowhere"),
+    }
+    Ok(ExitCode::Done)
+}
+
+fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Defaults => "role default",
+        Layer::ProjectGroupVars => "project group_vars",
+        Layer::EnvironmentGroupVars => "environment group_vars",
+        Layer::HostVars => "host_vars",
+        Layer::Secrets => "secrets",
+        Layer::CommandLine => "command line",
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_string(),
+    }
+}

@@ -1,0 +1,254 @@
+//! What most commands start with: the project, an environment of it, the hosts that are meant, the roles they get.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::selection::{Hosts, Words, pattern};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::engine::{Fleet, Job, Play, RoleCall, Target};
+use crate::project::{
+    Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables, config,
+    magic_variables,
+};
+use crate::template::Templates;
+use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
+use crate::yaml::{Node, Value};
+
+/// A project: what does not depend on an environment.
+pub struct Project {
+    /// Its folders.
+    pub layout: Layout,
+    /// Its hoist.yml.
+    pub config: Config,
+    /// The template engine.
+    pub templates: Templates,
+}
+
+/// An environment of a project, with the hosts that are meant.
+pub struct Site {
+    /// The environment.
+    pub environment: Environment,
+    /// Its roles, templates and files.
+    pub library: Library,
+    /// The hosts that are meant, in the order of the inventory.
+    pub hosts: Vec<SiteHost>,
+    /// Which roles they get. The hosts of each play are those that are meant, too.
+    pub plays: Vec<Play>,
+}
+
+/// A host that is meant.
+pub struct SiteHost {
+    /// Its name.
+    pub name: String,
+    /// Its variables, winners first, with the defaults of roles below.
+    pub variables: Variables,
+    /// How it is reached.
+    pub connection: Connection,
+}
+
+/// How hosts are reached in a run.
+pub struct Lines {
+    settings: BTreeMap<String, Connection>,
+    host_keys: HostKeys,
+    timeout: Duration,
+}
+
+impl Project {
+    /// The project that the current folder is in.
+    ///
+    /// # Errors
+    /// There is none; hoist.yml has mistakes.
+    pub fn load(problems: &mut Diagnostics) -> Result<Self, Diagnostics> {
+        let here = std::env::current_dir().map_err(|error| Diagnostic::error(format!("the current folder cannot be read: {error}")))?;
+        let layout = Layout::find(&here)?;
+        let config = Config::load(&layout, problems);
+        Ok(Self { layout, config, templates: Templates::default() })
+    }
+
+    /// Where the host keys of an environment are kept.
+    pub fn known_hosts(&self, environment: &str) -> PathBuf {
+        self.layout.on_disk(self.layout.of(environment, "known_hosts"))
+    }
+
+    /// The roles that hoist.yml names, each once. Mistakes in them go to `problems`.
+    pub fn roles(&self, library: &Library, problems: &mut Diagnostics) -> BTreeMap<String, Role> {
+        let mut roles = BTreeMap::new();
+        for used in self.config.plays.iter().flat_map(|play| &play.roles) {
+            if !roles.contains_key(&used.name)
+                && let Some(role) = problems.take(library.role(&used.name, &used.span))
+            {
+                roles.insert(used.name.clone(), role);
+            }
+        }
+        roles
+    }
+}
+
+impl Site {
+    /// Loads an environment: inventory, variables, plays, roles, and how each host is reached. Problems go to
+    /// `problems`; `None` when there is nothing to go on with.
+    pub fn load(project: &Project, name: &str, limit: Option<&Pattern>, words: Vec<crate::project::Definition>, problems: &mut Diagnostics) -> Option<Self> {
+        let mut environment = Environment::load(&project.layout, name, problems)?;
+        environment.set_words(words);
+        let library = Library::new(project.layout.root(), Some(name));
+        let roles = project.roles(&library, problems);
+        let selected: Vec<String> = match limit {
+            Some(pattern) => problems.take(pattern.select(&environment.inventory))?.iter().map(|host| host.name.clone()).collect(),
+            None => environment.inventory.hosts().iter().map(|host| host.name.clone()).collect(),
+        };
+        if selected.is_empty() {
+            let span = project.layout.inventory(name).ok().map(|source| Span::whole(&source));
+            let error = Diagnostic::error(format!("the environment `{name}` has no hosts"));
+            problems.push(span.iter().fold(error, |error, span| error.at(span)).help("add a line to its inventory: `web1 ansible_host=203.0.113.10`"));
+            return None;
+        }
+        let plays: Vec<Play> = project.config.plays.iter().filter_map(|play| site_play(project, &environment.inventory, play, &roles, &selected, problems)).collect();
+        let mut hosts = Vec::new();
+        for host in environment.inventory.hosts().iter().filter(|host| selected.contains(&host.name)) {
+            let variables = environment.variables(&host.name);
+            let connection = {
+                let role = Role::empty();
+                let scope = RoleScope::new(&project.templates, &library, &role, given(&variables), magic(&environment, &host.name));
+                let scope = Scope::new(&scope);
+                let resolve = |name: &str| {
+                    let Some(definition) = variables.get(name) else { return Ok(None) };
+                    let json = scope.variable(name)?;
+                    Ok(json.map(|json| Node::from_json(&json, &definition.node.span)))
+                };
+                let home = std::env::home_dir();
+                Connection::read(host, &variables, &resolve, project.layout.root(), home.as_deref(), problems)
+            };
+            let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
+            hosts.extend(connection.map(|connection| SiteHost { name: host.name.clone(), variables, connection }));
+        }
+        Some(Self { environment, library, hosts, plays })
+    }
+
+    /// The run of `verb` on this site.
+    pub fn job<'a>(&'a self, project: &'a Project, verb: &'a str, tags: &[String]) -> Job<'a> {
+        Job { templates: &project.templates, library: &self.library, verb, tags: tags.to_vec(), plays: &self.plays }
+    }
+
+    /// The hosts as the engine wants them: those that a play is for.
+    pub fn fleet(&self, forks: u16) -> Fleet<'_> {
+        let meant = self.hosts.iter().filter(|host| self.plays.iter().any(|play| play.hosts.contains(&host.name)));
+        Fleet { targets: meant.map(|host| self.target(host)).collect(), forks: forks.into() }
+    }
+
+    /// One host as the engine wants it.
+    pub fn target<'a>(&self, host: &'a SiteHost) -> Target<'a> {
+        Target {
+            name: host.name.clone(),
+            given: given(&host.variables),
+            fixed: magic(&self.environment, &host.name),
+            login_user: host.connection.login_user(),
+            manner: Manner {
+                become_: host.connection.use_sudo,
+                become_user: host.connection.sudo_user.as_ref().map(|user| Node::new(Value::String(user.clone()), Span::whole(&Source::new("ansible_become_user", "")))),
+                ..Manner::default()
+            },
+        }
+    }
+
+    /// How the hosts are reached.
+    pub fn lines(&self, project: &Project, accept_new: bool) -> Lines {
+        let policy = if accept_new { HostKeyPolicy::AcceptNew } else { HostKeyPolicy::Strict };
+        let name = &self.environment.name;
+        Lines {
+            settings: self.hosts.iter().map(|host| (host.name.clone(), host.connection.clone())).collect(),
+            host_keys: HostKeys::read(name, &project.known_hosts(name), &known_hosts::usual_files(), policy),
+            timeout: Duration::from_secs(project.config.settings.connect_timeout.into()),
+        }
+    }
+}
+
+impl Lines {
+    /// Connects to a host.
+    ///
+    /// # Errors
+    /// As [`SshConnection::connect`].
+    pub fn connect(&self, target: &Target<'_>) -> Result<Box<dyn transport::Connection>, Failure> {
+        let settings = &self.settings[&target.name];
+        if settings.kind == ConnectionKind::Local {
+            return Ok(Box::new(LocalConnection::new()));
+        }
+        let named: Vec<PathBuf> = settings.key.iter().cloned().collect();
+        let target = SshTarget {
+            host: settings.address.clone(),
+            port: settings.port.unwrap_or(22),
+            user: settings.login_user(),
+            keys: Keys { named, ..Keys::of_user() },
+        };
+        Ok(Box::new(SshConnection::connect(&target, &self.host_keys, self.timeout)?))
+    }
+}
+
+/// The project, the environment and the hosts that the words of a command mean; warnings are shown.
+///
+/// # Errors
+/// All mistakes in them.
+pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics> {
+    let (name, definitions) = words.settle()?;
+    let mut problems = Diagnostics::new();
+    let project = Project::load(&mut problems)?;
+    let limit = hosts.limit.as_ref().map(|text| pattern(text, "--limit")).transpose()?;
+    let site = Site::load(&project, &name, limit.as_ref(), definitions, &mut problems);
+    match site {
+        Some(site) if !problems.has_errors() => {
+            crate::report::diagnostics(&problems);
+            Ok((project, site))
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The winners of a host's variables.
+pub fn given(variables: &Variables) -> BTreeMap<String, Given<'_>> {
+    let winner = |(name, _): (&str, _)| variables.get(name).map(|winner| (name.to_string(), Given { node: &winner.node, secret: winner.secret }));
+    variables.iter().filter_map(winner).collect()
+}
+
+/// What hoist itself says of a host.
+fn magic(environment: &Environment, host: &str) -> serde_json::Map<String, serde_json::Value> {
+    let mut magic = magic_variables(&environment.inventory, host);
+    magic.insert("env".to_string(), environment.name.clone().into());
+    magic
+}
+
+fn site_play(
+    project: &Project,
+    inventory: &Inventory,
+    play: &config::Play,
+    roles: &BTreeMap<String, Role>,
+    selected: &[String],
+    problems: &mut Diagnostics,
+) -> Option<Play> {
+    let hosts = match play.hosts.hosts(inventory) {
+        Ok(hosts) => hosts,
+        // A group that another environment has is no mistake here; one that none has is.
+        Err(error) => {
+            let known = project.layout.environments().unwrap_or_default().iter().any(|name| {
+                let inventory = project.layout.inventory(name).map(|source| Inventory::read(&source, &mut Diagnostics::new()));
+                inventory.is_ok_and(|inventory| play.hosts.hosts(&inventory).is_ok())
+            });
+            if !known {
+                problems.extend(error);
+            }
+            return None;
+        }
+    };
+    let hosts: Vec<String> = hosts.iter().map(|host| host.name.clone()).filter(|name| selected.contains(name)).collect();
+    let call = |used: &config::RoleUse| {
+        let manner = Manner { tags: used.tags.clone(), ..Manner::default() };
+        Some(RoleCall { role: roles.get(&used.name)?.clone(), vars: used.vars.clone(), manner, when: used.when.clone() })
+    };
+    let environment = Node::new(Value::Mapping(play.environment.clone()), play.span.clone());
+    let manner = Manner {
+        become_: play.become_,
+        become_user: play.become_user.clone(),
+        environment: if play.environment.is_empty() { Vec::new() } else { vec![environment] },
+        tags: play.tags.clone(),
+    };
+    Some(Play { hosts, roles: play.roles.iter().filter_map(call).collect(), vars: play.vars.clone(), manner })
+}

@@ -1,0 +1,158 @@
+//! `hoist provision`: plan, ask, apply.
+
+use super::load::{self, Lines, Project, Site};
+use super::selection::{Hosts, Tags, Words};
+use super::{ExitCode, Outcome, Stop, ask};
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::engine::{Fleet, Job, Preview, Previewed};
+use crate::report;
+
+/// Bring hosts to the state that the roles describe: show what would change, ask, do it
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) words: Words,
+    #[command(flatten)]
+    pub(super) hosts: Hosts,
+    #[command(flatten)]
+    pub(super) tags: Tags,
+    #[command(flatten)]
+    pub(super) output: report::Options,
+    /// Do not ask; a protected environment wants its name: `--yes=NAME`
+    #[arg(short, long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) yes: Option<String>,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    provision(args, "provision")
+}
+
+/// What a run needs, loaded.
+pub struct Work {
+    project: Project,
+    site: Site,
+    lines: Lines,
+    verb: String,
+    tags: Vec<String>,
+    forks: u16,
+}
+
+impl Work {
+    /// Loads what the words mean. Everything that can be wrong without a host is found here.
+    pub fn load(words: &Words, hosts: &Hosts, tags: &Tags, verb: &str) -> Result<Self, Diagnostics> {
+        let (project, site) = load::site(words, hosts)?;
+        let mut problems = Diagnostics::new();
+        let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
+        if !has_verb && verb != "provision" {
+            let known: Vec<&str> = site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
+            problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
+        }
+        if !site.plays.iter().any(|play| !play.hosts.is_empty()) {
+            problems.push(Diagnostic::error("no play of hoist.yml is for these hosts").help("`hosts:` of a play names hosts or groups; `hoist inventory` shows which there are"));
+        }
+        unknown_tags(&site, &tags.tags, &mut problems);
+        let work = Self {
+            lines: site.lines(&project, hosts.accept_new),
+            verb: verb.to_string(),
+            tags: tags.tags.clone(),
+            forks: hosts.forks.unwrap_or(project.config.settings.forks),
+            project,
+            site,
+        };
+        // Mistakes in tasks are found before any host is contacted, as far as they do not depend on its facts.
+        for target in &work.fleet().targets {
+            problems.take(crate::engine::check(&work.job(), target));
+        }
+        problems.or(work)
+    }
+
+    fn job(&self) -> Job<'_> {
+        self.site.job(&self.project, &self.verb, &self.tags)
+    }
+
+    fn fleet(&self) -> Fleet<'_> {
+        self.site.fleet(self.forks)
+    }
+
+    fn protected(&self) -> bool {
+        self.project.config.environments.get(&self.site.environment.name).is_some_and(|environment| environment.protected)
+    }
+}
+
+fn unknown_tags(site: &Site, tags: &[String], problems: &mut Diagnostics) {
+    let calls = || site.plays.iter().flat_map(|play| play.roles.iter().map(move |call| (play, call)));
+    let mut known: Vec<&str> = calls().map(|(_, call)| call.role.name.as_str()).collect();
+    for (play, call) in calls() {
+        let tasks = call.role.verbs.values().flatten().flat_map(|task| &task.manner.tags);
+        known.extend(tasks.chain(&call.manner.tags).chain(&play.manner.tags).map(String::as_str));
+    }
+    known.sort_unstable();
+    known.dedup();
+    for tag in tags.iter().filter(|tag| !known.contains(&tag.as_str())) {
+        let error = Diagnostic::error(format!("no task has the tag `{tag}`"));
+        problems.push(match suggest::closest(tag, known.iter().copied()) {
+            Some(close) => error.help(format!("did you mean `{close}`?")),
+            None => error.help(format!("there are: {}", known.join(", "))),
+        });
+    }
+}
+
+/// Probes and plans all hosts, with progress.
+pub fn previews(work: &Work, output: &report::Options) -> Vec<Previewed> {
+    let progress = report::Progress::start(output, work.fleet().targets.iter().map(|target| target.name.clone()).collect());
+    work.fleet().preview(&work.job(), &|target| work.lines.connect(target), &|host, event| progress.event(host, event))
+}
+
+/// The whole of a run that changes hosts.
+pub fn provision(args: &Args, verb: &str) -> Outcome {
+    let started = std::time::Instant::now();
+    let work = Work::load(&args.words, &args.hosts, &args.tags, verb)?;
+    let previewed = previews(&work, &args.output);
+    let changes = previewed.iter().any(|host| host.outcome.as_ref().is_ok_and(Preview::has_changes));
+    if changes {
+        report::plan(&previewed, &args.output);
+        confirm(&work, args)?;
+    }
+    let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
+    let progress = report::Progress::start(&args.output, hosts);
+    let reports = work.fleet().apply(previewed, &run_line(&work, verb), &|host, event| progress.event(host, event));
+    drop(progress);
+    report::summary(&reports, started.elapsed(), &args.output);
+    Ok(report::exit_code(&reports))
+}
+
+/// Who runs what, for the lock and the history on the hosts.
+fn run_line(work: &Work, verb: &str) -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_string());
+    let here = rustix::system::uname();
+    let printable: String = format!("{user}@{}", here.nodename().to_string_lossy()).chars().filter(|c| !c.is_control()).collect();
+    format!("{printable} hoist {verb} env={} (process {})", work.site.environment.name, std::process::id())
+}
+
+fn confirm(work: &Work, args: &Args) -> Result<(), Stop> {
+    let name = &work.site.environment.name;
+    match (&args.yes, work.protected()) {
+        (Some(given), _) if given == name => return Ok(()),
+        (Some(given), false) if given.is_empty() => return Ok(()),
+        (Some(given), _) if !given.is_empty() => {
+            return Err(Diagnostic::error(format!("`--yes={given}` does not name the environment, which is `{name}`")).help("nothing was changed").into());
+        }
+        (Some(_), true) => {
+            return Err(Diagnostic::error(format!("the environment `{name}` is protected")).help(format!("nothing was changed; to go on without a question: --yes={name}")).into());
+        }
+        (_, _) if !ask::possible() => {
+            return Err(Diagnostic::error("nobody is there to answer, so nothing was changed").help("run it on a terminal, or with --yes").into());
+        }
+        _ => {}
+    }
+    let agreed = if work.protected() {
+        ask::line(&format!("The environment {name} is protected. Type its name to apply these changes:")).as_deref() == Some(name.as_str())
+    } else {
+        ask::yes("Apply these changes?")
+    };
+    if agreed {
+        return Ok(());
+    }
+    report::line("nothing was changed");
+    Err(Stop::Said(ExitCode::BadInput))
+}
