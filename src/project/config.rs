@@ -162,7 +162,7 @@ fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
 fn role(node: &Node, problems: &mut Diagnostics) -> Option<RoleUse> {
     if let Some(name) = node.as_str() {
         let plain = RoleUse { name: name.to_string(), span: node.span.clone(), vars: Vec::new(), tags: Vec::new(), when: None };
-        return problems.take(names::role(name, &node.span)).map(|()| plain);
+        return problems.take(names::plain(name, "role", &node.span)).map(|()| plain);
     }
     let fields = Fields::new(node, "a role of a play", &["role", "vars", "tags", "when"], problems);
     let (vars, tags, when) = (fields.vars("vars", problems), fields.tags(problems), fields.get("when").cloned());
@@ -173,7 +173,7 @@ fn role(node: &Node, problems: &mut Diagnostics) -> Option<RoleUse> {
         return None;
     };
     let name = problems.take(name_node.expect_str("`role`"))?.to_string();
-    problems.take(names::role(&name, &name_node.span)).map(|()| RoleUse { name, span: name_node.span.clone(), vars, tags, when })
+    problems.take(names::plain(&name, "role", &name_node.span)).map(|()| RoleUse { name, span: name_node.span.clone(), vars, tags, when })
 }
 
 /// A mapping of which only some keys are known. Null counts as not written.

@@ -130,10 +130,10 @@ impl Connection {
             kind: settings.kind(),
             address: settings.name("ansible_host", names::address).unwrap_or_else(|| host.name.clone()),
             port: settings.port(),
-            user: settings.name("ansible_user", names::user),
+            user: settings.name("ansible_user", |user, span| names::plain(user, "user", span)),
             key: settings.key(root, home),
             use_sudo: settings.get("ansible_become").map(|(flag, _)| flag),
-            sudo_user: settings.name("ansible_become_user", names::user),
+            sudo_user: settings.name("ansible_become_user", |user, span| names::plain(user, "user", span)),
         };
         let failed = found.has_errors();
         problems.extend(found);

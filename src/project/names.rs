@@ -34,28 +34,12 @@ pub fn host(name: &str, span: &Span) -> Result<(), Diagnostic> {
     if is_plain(name) || name.parse::<Ipv6Addr>().is_ok() { Ok(()) } else { Err(refused(name, "the name of a host", span)) }
 }
 
-/// Checks the name of a group.
+/// Checks the name of a group, a user, a role (`what`, for the message).
 ///
 /// # Errors
 /// As [`host`], and no IPv6 address.
-pub fn group(name: &str, span: &Span) -> Result<(), Diagnostic> {
-    if is_plain(name) { Ok(()) } else { Err(refused(name, "the name of a group", span)) }
-}
-
-/// Checks the name of a user on a host.
-///
-/// # Errors
-/// As [`group`].
-pub fn user(name: &str, span: &Span) -> Result<(), Diagnostic> {
-    if is_plain(name) { Ok(()) } else { Err(refused(name, "the name of a user", span)) }
-}
-
-/// Checks the name of a role, which is a folder too.
-///
-/// # Errors
-/// As [`group`].
-pub fn role(name: &str, span: &Span) -> Result<(), Diagnostic> {
-    if is_plain(name) { Ok(()) } else { Err(refused(name, "the name of a role", span)) }
+pub fn plain(name: &str, what: &str, span: &Span) -> Result<(), Diagnostic> {
+    if is_plain(name) { Ok(()) } else { Err(refused(name, &format!("the name of a {what}"), span)) }
 }
 
 /// Checks what to connect to: as [`host`], and an IPv6 address may have a zone (`fe80::1%eth0`).
@@ -134,8 +118,7 @@ mod tests {
             &long,
         ] {
             assert!(host(bad, &span()).is_err(), "{bad:?}");
-            assert!(group(bad, &span()).is_err(), "{bad:?}");
-            assert!(user(bad, &span()).is_err(), "{bad:?}");
+            assert!(plain(bad, "group", &span()).is_err(), "{bad:?}");
             assert!(address(bad, &span()).is_err(), "{bad:?}");
         }
         for good in ["web1", "web-1.example.com", "10.0.0.1", "_x", &"a".repeat(253)] {

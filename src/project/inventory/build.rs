@@ -54,7 +54,7 @@ impl<'a> Builder<'a> {
         if self.has_group(name) {
             return true;
         }
-        let allowed = self.problems.take(names::group(name, span)).is_some();
+        let allowed = self.problems.take(names::plain(name, "group", span)).is_some();
         if allowed {
             self.push_group(name, Some(span.clone()));
         }
@@ -86,6 +86,7 @@ impl<'a> Builder<'a> {
                 let number = Node::new(Value::Number(port.into(), port.to_string()), span.clone());
                 self.set_host_var(name, Entry { key: "ansible_port".to_string(), key_span: span.clone(), node: number });
             }
+            Some(port) if self.hosts[host].vars.iter().any(|var| var.key == "ansible_port" && var.node.to_json() == port) => {}
             Some(port) => self.problems.push(
                 Diagnostic::error(format!("the port {port} would be ignored, as `{name}` was named before"))
                     .at(span)

@@ -279,6 +279,12 @@ mod tests {
     }
 
     #[test]
+    fn a_port_may_be_repeated_but_not_changed() {
+        assert_eq!(load("w:22\n[a]\nw:22\n").1, Vec::<String>::new());
+        assert!(load("w:22\n[a]\nw:23\n").1[0].contains("the port 23 would be ignored"));
+    }
+
+    #[test]
     fn a_circle_of_groups_is_named() {
         let (_, problems) = load("[a:children]\nb\n[b:children]\nc\n[c:children]\na\nd\n[d]\nx\n");
         assert_eq!(problems, ["hosts:2:1 the group `a` is a child of itself | the circle is a > b > c > a"]);

@@ -3,6 +3,7 @@
 //!
 //! Left out, and so read as the text that is written: bytes, complex numbers, `\N{...}`, floats beyond all bounds.
 
+use super::number;
 use crate::diagnostic::Span;
 use crate::yaml::{Entry, Node, Value};
 
@@ -56,13 +57,8 @@ impl<'a> Reader<'a> {
         }
         match self.atom()? {
             (Value::Number(number, spelling), true) if negative => {
-                let spelling = if spelling == "0" { spelling } else { format!("-{spelling}") };
-                let number = match (number.as_u64(), number.as_f64()) {
-                    (Some(whole), _) => 0_i64.checked_sub_unsigned(whole).map_or_else(|| float(-(whole as f64)), |n| Some(n.into())),
-                    (_, Some(broken)) => float(-broken),
-                    _ => None,
-                };
-                Some((Value::Number(number?, spelling), false))
+                let (number, spelling) = number::negative(&number, &spelling)?;
+                Some((Value::Number(number, spelling), false))
             }
             (number @ Value::Number(..), true) => Some((number, false)),
             _ => None,
@@ -160,44 +156,9 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Option<Value> {
-        let rest = &self.text[self.at..];
-        // Signs belong to a number only behind the e of an exponent, never in hexadecimal.
-        let radix = match rest.as_bytes() {
-            [b'0', b'x' | b'X', ..] => 16,
-            [b'0', b'o' | b'O', ..] => 8,
-            [b'0', b'b' | b'B', ..] => 2,
-            _ => 10,
-        };
-        let exponent = |at: usize| radix == 10 && at > 0 && rest.as_bytes()[at - 1].eq_ignore_ascii_case(&b'e');
-        let end = rest
-            .char_indices()
-            .find(|&(at, c)| !(c.is_alphanumeric() || c == '_' || c == '.' || ((c == '+' || c == '-') && exponent(at))))
-            .map_or(rest.len(), |(at, _)| at);
-        let raw = &rest[..end];
-        self.at += end;
-        let digits = if radix == 10 { raw } else { &raw[2..] };
-        if !underscores_join_digits(digits, radix) {
-            return None;
-        }
-        let plain = digits.replace('_', "");
-        if radix != 10 {
-            let number = u64::from_str_radix(&plain, radix).ok()?;
-            return Some(Value::Number(number.into(), number.to_string()));
-        }
-        if plain.bytes().all(|byte| byte.is_ascii_digit()) {
-            let zeros = plain.bytes().all(|byte| byte == b'0');
-            if plain.starts_with('0') && !zeros {
-                return None;
-            }
-            let spelling = if zeros { "0".to_string() } else { plain };
-            let number = spelling.parse::<u64>().map(Into::into).ok().or_else(|| float(spelling.parse().ok()?))?;
-            return Some(Value::Number(number, spelling));
-        }
-        // Rust also reads `inf`, `nan`, which Python does not take for numbers.
-        if !plain.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte)) {
-            return None;
-        }
-        Some(Value::Number(float(plain.parse().ok()?)?, plain))
+        let (number, spelling, length) = number::read(&self.text[self.at..])?;
+        self.at += length;
+        Some(Value::Number(number, spelling))
     }
 
     /// One text or several beside each other, which are one.
@@ -282,10 +243,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn float(number: f64) -> Option<serde_json::Number> {
-    serde_json::Number::from_f64(number)
-}
-
 /// The keys that JSON can have; a tuple is none.
 fn key_text(key: &Value) -> Option<String> {
     match key {
@@ -295,16 +252,6 @@ fn key_text(key: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Sequence(_) | Value::Mapping(_) => None,
     }
-}
-
-/// `1_000` and `0x_ff` are numbers in Python; `1__0`, `1_`, `1_.5` are not.
-fn underscores_join_digits(digits: &str, radix: u32) -> bool {
-    let bytes = digits.as_bytes();
-    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|&byte| char::from(byte).is_digit(radix));
-    bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_').all(|(at, _)| {
-        let before = digit(at.checked_sub(1)) || (at == 0 && radix != 10);
-        before && digit(Some(at + 1))
-    })
 }
 
 #[cfg(test)]
@@ -400,17 +347,5 @@ mod tests {
         ] {
             assert_eq!(json(text), text);
         }
-    }
-
-    #[test]
-    fn numbers_keep_their_spelling() {
-        let spelling = |text| match read(text, &Span::whole(&Source::new("f", text))).value {
-            Value::Number(_, spelling) => spelling,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(spelling("1.10"), "1.10");
-        assert_eq!(spelling("-1.10"), "-1.10");
-        assert_eq!(spelling("0x1f"), "31");
-        assert_eq!(spelling("12345678901234567890123"), "12345678901234567890123");
     }
 }

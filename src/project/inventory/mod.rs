@@ -6,6 +6,7 @@
 mod build;
 pub mod ini;
 mod literal;
+mod number;
 pub mod pattern;
 mod range;
 mod shell_words;
