@@ -61,12 +61,19 @@ pub fn files(name: &str, host: &str, user: &str) -> Result<Vec<(PathBuf, String)
     let at = |start: usize, length: usize| Span::new(&source, start, start + length);
     let good = !name.is_empty() && name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !good || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
-        problems.push(Diagnostic::error(format!("`{}` is no name for an environment", name.escape_debug())).at(&at(0, name.len())).help("letters, digits, `-`, `_` and `.`"));
+        problems.push(
+            Diagnostic::error(format!("`{}` is no name for an environment", name.escape_debug()))
+                .at(&at(0, name.len()))
+                .help("letters, digits, `-`, `_` and `.`"),
+        );
     }
     problems.take(names::address(host, &at(name.len() + 1, host.len())));
-    problems.take(names::user(user, &at(name.len() + host.len() + 2, user.len())));
+    problems.take(names::plain(user, "user", &at(name.len() + host.len() + 2, user.len())));
     problems.or(())?;
     let folder = PathBuf::from("environments").join(name);
     let fill = |text: &str| text.replace("ENVIRONMENT", name).replace("ADDRESS", host).replace("USER", user);
-    Ok(vec![(folder.join("hosts"), fill(include_str!("init/hosts"))), (folder.join("group_vars/web.yml"), fill(include_str!("init/web.yml")))])
+    Ok(vec![
+        (folder.join("hosts"), fill(include_str!("init/hosts"))),
+        (folder.join("group_vars/web.yml"), fill(include_str!("init/web.yml"))),
+    ])
 }

@@ -23,8 +23,11 @@ pub fn run(args: &Args) -> Outcome {
     let (project, site) = load::site(&words, &Hosts { limit: host, ..Hosts::default() })?;
     let name = args.variable.as_str();
     if site.hosts.iter().all(|host| host.variables.definitions(name).is_empty()) {
-        let known: std::collections::BTreeSet<&str> = site.hosts.iter().flat_map(|host| host.variables.iter().map(|(name, _)| name)).collect();
-        return Err(Diagnostic::error(format!("nothing sets `{name}` in the environment `{}`", site.environment.name)).suggest(name, known).into());
+        let known: std::collections::BTreeSet<&str> =
+            site.hosts.iter().flat_map(|host| host.variables.iter().map(|(name, _)| name)).collect();
+        return Err(Diagnostic::error(format!("nothing sets `{name}` in the environment `{}`", site.environment.name))
+            .suggest(name, known)
+            .into());
     }
     let roles: Vec<&Role> = site.plays.iter().flat_map(|play| &play.roles).map(|call| &call.role).collect();
     let empty = Role::empty();
@@ -45,7 +48,11 @@ pub fn run(args: &Args) -> Outcome {
         };
         report::line(&format!("{}: {name} = {value}", host.name));
         let rows = definitions.iter().enumerate().map(|(number, definition)| {
-            let written = if definition.secret { "(secret)".to_string() } else { serde_json::to_string(&definition.node.to_json()).unwrap_or_default() };
+            let written = if definition.secret {
+                "(secret)".to_string()
+            } else {
+                serde_json::to_string(&definition.node.to_json()).unwrap_or_default()
+            };
             let mark = if number == 0 { "wins" } else { "" };
             vec![format!("  {mark}"), layer(definition.layer).to_string(), definition.key_span.to_string(), shortened(&written)]
         });

@@ -7,8 +7,8 @@ use super::{ExitCode, Outcome, Stop, ask, load};
 use crate::diagnostic::Diagnostic;
 use crate::project::ConnectionKind;
 use crate::report;
-use crate::transport::known_hosts::{self, KnownHosts, Verdict};
-use crate::transport::{PublicKey, ssh};
+use crate::transport::known_hosts::{self, Verdict};
+use crate::transport::{HostKeyPolicy, HostKeys, PublicKey, ssh};
 
 /// Host keys
 #[derive(clap::Args)]
@@ -47,8 +47,7 @@ pub fn run(args: &Args) -> Outcome {
     let Command::Trust(args) = &args.command;
     let (project, site) = load::site(&args.words, &args.hosts)?;
     let file = project.known_hosts(&site.environment.name);
-    let files: Vec<_> = [file.clone()].into_iter().chain(known_hosts::usual_files()).collect();
-    let known = KnownHosts::read(&files);
+    let known = HostKeys::read(&site.environment.name, &file, &known_hosts::usual_files(), HostKeyPolicy::Strict);
     let timeout = Duration::from_secs(project.config.settings.connect_timeout.into());
     let (mut new, mut failed) = (Vec::new(), false);
     for host in site.hosts.iter().filter(|host| host.connection.kind == ConnectionKind::Ssh) {
@@ -58,12 +57,12 @@ pub fn run(args: &Args) -> Outcome {
                 failed = true;
                 report::failure(&host.name, &failure);
             }
-            Ok(key) => match known.verdict(&address, port, &key) {
-                Verdict::Known => report::line(&format!("{}: known", host.name)),
-                Verdict::Unknown { .. } => new.push(Shown { host: host.name.clone(), address, port, key }),
-                verdict => {
+            Ok(key) => match (known.known().verdict(&address, port, &key), known.check(&address, port, &key)) {
+                (Verdict::Unknown { .. }, _) => new.push(Shown { host: host.name.clone(), address, port, key }),
+                (_, Ok(())) => report::line(&format!("{}: known", host.name)),
+                (_, Err(failure)) => {
                     failed = true;
-                    report::failure(&host.name, &known_hosts::refusal(&verdict, &site.environment.name, &address, port, &key));
+                    report::failure(&host.name, &failure);
                 }
             },
         }
@@ -72,11 +71,14 @@ pub fn run(args: &Args) -> Outcome {
     if new.is_empty() {
         return Ok(code);
     }
-    let rows = new.iter().map(|shown| vec![shown.host.clone(), shown.address.clone(), shown.key.kind().to_string(), shown.key.fingerprint()]);
+    let rows =
+        new.iter().map(|shown| vec![shown.host.clone(), shown.address.clone(), shown.key.kind().to_string(), shown.key.fingerprint()]);
     report::table(&["HOST", "ADDRESS", "KEY", "FINGERPRINT"], rows.collect());
     if !args.yes {
         if !ask::possible() {
-            return Err(Diagnostic::error("nobody is there to answer, so nothing was recorded").help("compare the fingerprints, then run it with --yes").into());
+            return Err(Diagnostic::error("nobody is there to answer, so nothing was recorded")
+                .help("compare the fingerprints, then run it with --yes")
+                .into());
         }
         if !ask::yes("Record these keys?") {
             report::line("nothing was recorded");
@@ -89,6 +91,10 @@ pub fn run(args: &Args) -> Outcome {
             return Ok(ExitCode::HostFailed);
         }
     }
-    report::line(&format!("recorded {} in {}", report::count(new.len(), "key"), project.layout.of(&site.environment.name, "known_hosts").display()));
+    report::line(&format!(
+        "recorded {} in {}",
+        report::count(new.len(), "key"),
+        project.layout.of(&site.environment.name, "known_hosts").display()
+    ));
     Ok(code)
 }

@@ -32,12 +32,16 @@ const FILES: [(&str, &str); 3] = [
 
 pub fn run(args: &Args) -> Outcome {
     if args.folder.join("hoist.yml").exists() {
-        return Err(Diagnostic::error(format!("there is a project in {} already", args.folder.display())).help("`hoist env new NAME` adds an environment").into());
+        return Err(Diagnostic::error(format!("there is a project in {} already", args.folder.display()))
+            .help("`hoist env new NAME` adds an environment")
+            .into());
     }
-    let texts: Vec<(PathBuf, String)> = FILES.iter().map(|(path, text)| (PathBuf::from(path), text.replace("ENVIRONMENT", &args.env))).collect();
+    let texts: Vec<(PathBuf, String)> =
+        FILES.iter().map(|(path, text)| (PathBuf::from(path), text.replace("ENVIRONMENT", &args.env))).collect();
     let environment = env::files(&args.env, &args.host, &args.user)?;
     let files: Vec<(PathBuf, &[u8])> = texts.iter().chain(&environment).map(|(path, text)| (path.clone(), text.as_bytes())).collect();
-    std::fs::create_dir_all(&args.folder).map_err(|error| Diagnostic::error(format!("{} cannot be made: {error}", args.folder.display())))?;
+    std::fs::create_dir_all(&args.folder)
+        .map_err(|error| Diagnostic::error(format!("{} cannot be made: {error}", args.folder.display())))?;
     write_files(&args.folder, &files, false)?;
     let place = if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
     report::line("");

@@ -26,7 +26,8 @@ pub fn run(args: &Args) -> Outcome {
     }
     let rows = site.hosts.iter().map(|host| {
         let groups = site.environment.inventory.groups_of(&host.name);
-        let groups: Vec<&str> = groups.iter().map(|group| group.name.as_str()).filter(|name| !matches!(*name, "all" | "ungrouped")).collect();
+        let groups: Vec<&str> =
+            groups.iter().map(|group| group.name.as_str()).filter(|name| !matches!(*name, "all" | "ungrouped")).collect();
         let connection = &host.connection;
         let port = connection.port.map(|port| format!(":{port}")).unwrap_or_default();
         let reached = match connection.kind {
@@ -46,7 +47,9 @@ fn list(site: &load::Site) -> Json {
     let inventory = &site.environment.inventory;
     let vars = |name: &str| {
         let vars = site.environment.variables(name);
-        let of = vars.iter().filter_map(|(name, chain)| chain.first().map(|winner| (name.to_string(), if winner.secret { json!("(secret)") } else { winner.node.to_json() })));
+        let of = vars.iter().filter_map(|(name, chain)| {
+            chain.first().map(|winner| (name.to_string(), if winner.secret { json!("(secret)") } else { winner.node.to_json() }))
+        });
         Json::Object(of.collect())
     };
     let mut out = serde_json::Map::new();

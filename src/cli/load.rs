@@ -8,8 +8,8 @@ use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Play, RoleCall, Target};
 use crate::project::{
-    Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables, config,
-    magic_variables,
+    Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
+    config, magic_variables,
 };
 use crate::template::Templates;
 use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
@@ -88,7 +88,13 @@ impl Project {
 impl Site {
     /// Loads an environment: inventory, variables, plays, roles, and how each host is reached. Problems go to
     /// `problems`; `None` when there is nothing to go on with.
-    pub fn load(project: &Project, name: &str, limit: Option<&Pattern>, words: Vec<crate::project::Definition>, problems: &mut Diagnostics) -> Option<Self> {
+    pub fn load(
+        project: &Project,
+        name: &str,
+        limit: Option<&Pattern>,
+        words: Vec<crate::project::Definition>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut environment = Environment::load(&project.layout, name, problems)?;
         environment.set_words(words);
         let library = Library::new(project.layout.root(), Some(name));
@@ -100,10 +106,17 @@ impl Site {
         if selected.is_empty() {
             let span = project.layout.inventory(name).ok().map(|source| Span::whole(&source));
             let error = Diagnostic::error(format!("the environment `{name}` has no hosts"));
-            problems.push(span.iter().fold(error, |error, span| error.at(span)).help("add a line to its inventory: `web1 ansible_host=203.0.113.10`"));
+            problems.push(
+                span.iter().fold(error, |error, span| error.at(span)).help("add a line to its inventory: `web1 ansible_host=203.0.113.10`"),
+            );
             return None;
         }
-        let plays: Vec<Play> = project.config.plays.iter().filter_map(|play| site_play(project, &environment.inventory, play, &roles, &selected, problems)).collect();
+        let plays: Vec<Play> = project
+            .config
+            .plays
+            .iter()
+            .filter_map(|play| site_play(project, &environment.inventory, play, &roles, &selected, problems))
+            .collect();
         let mut hosts = Vec::new();
         for host in environment.inventory.hosts().iter().filter(|host| selected.contains(&host.name)) {
             let variables = environment.variables(&host.name);
@@ -145,7 +158,11 @@ impl Site {
             login_user: host.connection.login_user(),
             manner: Manner {
                 become_: host.connection.use_sudo,
-                become_user: host.connection.sudo_user.as_ref().map(|user| Node::new(Value::String(user.clone()), Span::whole(&Source::new("ansible_become_user", "")))),
+                become_user: host
+                    .connection
+                    .sudo_user
+                    .as_ref()
+                    .map(|user| Node::new(Value::String(user.clone()), Span::whole(&Source::new("ansible_become_user", "")))),
                 ..Manner::default()
             },
         }
@@ -205,7 +222,8 @@ pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics
 
 /// The winners of a host's variables.
 pub fn given(variables: &Variables) -> BTreeMap<String, Given<'_>> {
-    let winner = |(name, _): (&str, _)| variables.get(name).map(|winner| (name.to_string(), Given { node: &winner.node, secret: winner.secret }));
+    let winner =
+        |(name, _): (&str, _)| variables.get(name).map(|winner| (name.to_string(), Given { node: &winner.node, secret: winner.secret }));
     variables.iter().filter_map(winner).collect()
 }
 

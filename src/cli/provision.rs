@@ -44,11 +44,15 @@ impl Work {
         let mut problems = Diagnostics::new();
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
-            let known: Vec<&str> = site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
+            let known: Vec<&str> =
+                site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
             problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
         }
         if !site.plays.iter().any(|play| !play.hosts.is_empty()) {
-            problems.push(Diagnostic::error("no play of hoist.yml is for these hosts").help("`hosts:` of a play names hosts or groups; `hoist inventory` shows which there are"));
+            problems.push(
+                Diagnostic::error("no play of hoist.yml is for these hosts")
+                    .help("`hosts:` of a play names hosts or groups; `hoist inventory` shows which there are"),
+            );
         }
         unknown_tags(&site, &tags.tags, &mut problems);
         let work = Self {
@@ -135,13 +139,19 @@ fn confirm(work: &Work, args: &Args) -> Result<(), Stop> {
         (Some(given), _) if given == name => return Ok(()),
         (Some(given), false) if given.is_empty() => return Ok(()),
         (Some(given), _) if !given.is_empty() => {
-            return Err(Diagnostic::error(format!("`--yes={given}` does not name the environment, which is `{name}`")).help("nothing was changed").into());
+            return Err(Diagnostic::error(format!("`--yes={given}` does not name the environment, which is `{name}`"))
+                .help("nothing was changed")
+                .into());
         }
         (Some(_), true) => {
-            return Err(Diagnostic::error(format!("the environment `{name}` is protected")).help(format!("nothing was changed; to go on without a question: --yes={name}")).into());
+            return Err(Diagnostic::error(format!("the environment `{name}` is protected"))
+                .help(format!("nothing was changed; to go on without a question: --yes={name}"))
+                .into());
         }
         (_, _) if !ask::possible() => {
-            return Err(Diagnostic::error("nobody is there to answer, so nothing was changed").help("run it on a terminal, or with --yes").into());
+            return Err(Diagnostic::error("nobody is there to answer, so nothing was changed")
+                .help("run it on a terminal, or with --yes")
+                .into());
         }
         _ => {}
     }

@@ -53,7 +53,10 @@ pub fn run(args: &Args) -> Outcome {
             let role = library.role(role, &typed(role))?;
             report::line(&format!("{}: {}", role.name, role.description));
             let rows = role.inputs.iter().map(|input| {
-                let default = input.default.as_ref().map_or_else(|| "(must be set)".to_string(), |node| serde_json::to_string(&node.to_json()).unwrap_or_default());
+                let default = input
+                    .default
+                    .as_ref()
+                    .map_or_else(|| "(must be set)".to_string(), |node| serde_json::to_string(&node.to_json()).unwrap_or_default());
                 vec![format!("  {}", input.name), input.kind.name().to_string(), default, input.help.clone().unwrap_or_default()]
             });
             report::table(&["  INPUT", "TYPE", "DEFAULT", "WHAT FOR"], rows.collect());
@@ -71,8 +74,11 @@ fn typed(name: &str) -> Span {
 fn eject(project: &Project, library: &Library, role: &str, force: bool) -> Result<(), Diagnostics> {
     let files = Library::built_in(role);
     if files.is_empty() {
-        let known: Vec<String> = library.roles().into_iter().filter(|(name, _)| !Library::built_in(name).is_empty()).map(|(name, _)| name).collect();
-        return Err(Diagnostic::error(format!("there is no built-in role `{role}`")).suggest(role, known.iter().map(String::as_str)).into());
+        let known: Vec<String> =
+            library.roles().into_iter().filter(|(name, _)| !Library::built_in(name).is_empty()).map(|(name, _)| name).collect();
+        return Err(Diagnostic::error(format!("there is no built-in role `{role}`"))
+            .suggest(role, known.iter().map(String::as_str))
+            .into());
     }
     write_files(project.layout.root(), &files, force)
 }
@@ -81,7 +87,9 @@ fn eject(project: &Project, library: &Library, role: &str, force: bool) -> Resul
 pub fn write_files(root: &Path, files: &[(PathBuf, &[u8])], force: bool) -> Result<(), Diagnostics> {
     let mut problems = Diagnostics::new();
     for (path, _) in files.iter().filter(|(path, _)| !force && root.join(path).exists()) {
-        problems.push(Diagnostic::error(format!("{} is there already", path.display())).help("nothing was written; with --force it is replaced"));
+        problems.push(
+            Diagnostic::error(format!("{} is there already", path.display())).help("nothing was written; with --force it is replaced"),
+        );
     }
     problems.or(())?;
     for (path, bytes) in files {

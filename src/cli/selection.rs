@@ -64,7 +64,9 @@ impl Words {
         let (envs, others): (Vec<String>, Vec<String>) = self.words.iter().cloned().partition(|word| word.starts_with("env="));
         let named: Vec<String> = self.env.iter().cloned().chain(envs.iter().map(|word| word["env=".len()..].to_string())).collect();
         if named.len() > 1 && named.iter().any(|name| *name != named[0]) {
-            problems.push(Diagnostic::error(format!("two environments are named: {}", named.join(" and "))).help("a run works on one environment"));
+            problems.push(
+                Diagnostic::error(format!("two environments are named: {}", named.join(" and "))).help("a run works on one environment"),
+            );
         }
         let definitions = variables::words(&others, &mut problems);
         problems.or((named.into_iter().next(), definitions))

@@ -35,7 +35,8 @@ pub fn uses(project: &Project, site: &Site) -> Uses {
 /// Reports variables that no role, template or other variable uses.
 pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
     let uses = uses(project, site);
-    let inputs: BTreeSet<&str> = site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| &call.role.inputs).map(|input| input.name.as_str()).collect();
+    let inputs: BTreeSet<&str> =
+        site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| &call.role.inputs).map(|input| input.name.as_str()).collect();
     let known: BTreeSet<&str> = uses.keys().map(String::as_str).chain(inputs.iter().copied()).collect();
     for host in &site.hosts {
         for (name, definitions) in host.variables.iter() {
@@ -77,7 +78,7 @@ impl Finder<'_> {
     fn condition(&mut self, node: &Node) {
         match &node.value {
             Value::String(text) => {
-                if let Ok(template) = self.templates.expression(expression(text).unwrap_or(text), Place::node(&node.span)) {
+                if let Ok(template) = self.templates.expression(expression(text.trim()).unwrap_or(text), Place::node(&node.span)) {
                     self.add(template.names(), &node.span);
                 }
             }

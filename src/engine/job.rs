@@ -46,9 +46,11 @@ impl Job<'_> {
     /// Whether any task wants to be root on a host with this manner, so that the session must be.
     pub fn becomes(&self, host: &str, manner: &Manner) -> bool {
         let plays = self.plays.iter().filter(|play| play.hosts.iter().any(|name| name == host));
-        plays.flat_map(|play| play.roles.iter().map(move |call| (call, call.manner.inside(&play.manner).inside(manner)))).any(|(call, outer)| {
-            let tasks = call.role.verbs.get(self.verb).into_iter().flatten().chain(&call.role.handlers);
-            tasks.map(|task| task.manner.inside(&outer)).any(|manner| manner.become_ != Some(false))
-        })
+        plays.flat_map(|play| play.roles.iter().map(move |call| (call, call.manner.inside(&play.manner).inside(manner)))).any(
+            |(call, outer)| {
+                let tasks = call.role.verbs.get(self.verb).into_iter().flatten().chain(&call.role.handlers);
+                tasks.map(|task| task.manner.inside(&outer)).any(|manner| manner.become_ != Some(false))
+            },
+        )
     }
 }

@@ -150,7 +150,7 @@ impl<'a> Scope<'a> {
                 Ok(true)
             }
             Value::String(text) => {
-                let inner = expression(text).unwrap_or(text);
+                let inner = expression(text.trim()).unwrap_or(text);
                 let template = self.base.templates.expression(inner, Place::node(&node.span))?;
                 match self.value(&template, &mut Vec::new())?.json {
                     Json::Bool(flag) => Ok(flag),

@@ -32,7 +32,7 @@ pub fn is_template(text: &str) -> bool {
 
 /// The expression of a text that is nothing but one `{{ expression }}`: such a text keeps the type of its value.
 pub fn expression(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
     let plain = !["{{", "}}", "{%", "{#"].iter().any(|mark| inner.contains(mark));
     plain.then(|| inner.trim_matches('-').trim()).filter(|inner| !inner.is_empty())
 }
@@ -216,6 +216,7 @@ mod tests {
         assert_eq!(value("{{ port == 80 and 'a' in names }}"), Ok(json!(true)));
         assert_eq!(expression("{{ a }}-{{ b }}"), None);
         assert_eq!(expression("x {{ a }}"), None);
+        assert_eq!(expression("{{ a }}\n"), None, "the newline belongs to the text");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl HostKeys {
     ///
     /// # Errors
     /// [`Cause::HostKey`] for all others, and when a new key cannot be recorded.
-    pub(super) fn check(&self, host: &str, port: u16, key: &PublicKey) -> Result<(), Failure> {
+    pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> Result<(), Failure> {
         match self.known.verdict(host, port, key) {
             Verdict::Known => Ok(()),
             Verdict::Unknown { .. } if self.policy == HostKeyPolicy::AcceptNew => known_hosts::record(&self.file, host, port, key),
