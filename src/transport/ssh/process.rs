@@ -32,7 +32,10 @@ impl SshProcess {
     /// Starts `command` on a new channel of `line`.
     pub fn start(line: &Arc<Line>, command: &str, patience: Duration) -> Result<Self, Failure> {
         let deadline = Instant::now() + patience;
-        let mut channel = line.channel(deadline).map_err(|broken| not_started(broken, "opens no session for us"))?;
+        // sshd may learn of the end of the last session together with our wish for the next, and count both
+        // (MaxSessions 1); a moment later it has put the last one away.
+        let channel = line.channel(deadline).or_else(|broken| if denied(&broken) { line.channel(deadline) } else { Err(broken) });
+        let mut channel = channel.map_err(|broken| not_started(broken, "opens no session for us"))?;
         line.drive(deadline, |_| ready(channel.exec(command))).map_err(|broken| not_started(broken, "runs no commands for us"))?;
         Ok(Self {
             channel,
@@ -155,14 +158,15 @@ fn lost(broken: Broken) -> Failure {
     }
 }
 
+fn denied(broken: &Broken) -> bool {
+    let codes = [LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED].map(ErrorCode::Session);
+    matches!(broken, Broken::Ssh(error) if codes.contains(&error.code()))
+}
+
 fn not_started(broken: Broken, what: &str) -> Failure {
-    match broken {
-        Broken::Ssh(error)
-            if [LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED].map(ErrorCode::Session).contains(&error.code()) =>
-        {
-            Failure::new(Cause::Refused, format!("logged in, but the host {what}"))
-                .remedy("check MaxSessions and ForceCommand in its sshd_config, and the login shell of the user")
-        }
-        other => lost(other),
+    if !denied(&broken) {
+        return lost(broken);
     }
+    Failure::new(Cause::Refused, format!("logged in, but the host {what}"))
+        .remedy("check MaxSessions and ForceCommand in its sshd_config, and the login shell of the user")
 }

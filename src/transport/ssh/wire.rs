@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::dial::plain;
-use super::greeting::Greeting;
+use super::greeting::{Greeting, VERSION};
 
 /// How many bytes are moved at once.
 const PIECE: usize = 64 << 10;
@@ -53,35 +53,43 @@ pub struct Wire {
 }
 
 /// Bytes on their way: `bytes[sent..filled]`.
-#[derive(Default)]
 struct Piece {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     sent: usize,
+    filled: usize,
 }
 
 impl Piece {
+    fn new() -> Self {
+        Self { bytes: vec![0; PIECE].into(), sent: 0, filled: 0 }
+    }
+
     fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        self.sent == self.filled
     }
 
     /// Takes the next bytes from `source`: how many, or `None` when there are none yet.
     fn fill(&mut self, source: &mut impl Read) -> io::Result<Option<usize>> {
-        self.bytes.resize(PIECE, 0);
-        self.sent = 0;
-        let count = at_once(|| source.read(&mut self.bytes));
-        self.bytes.truncate(count.as_ref().ok().copied().flatten().unwrap_or(0));
-        count
+        (self.sent, self.filled) = (0, 0);
+        let count = at_once(|| source.read(&mut self.bytes))?;
+        self.filled = count.unwrap_or(0);
+        Ok(count)
     }
 
     /// Gives as many bytes to `sink` as it takes now.
     fn drain(&mut self, sink: &mut impl Write) -> io::Result<()> {
         while !self.is_empty() {
-            match at_once(|| sink.write(&self.bytes[self.sent..]))? {
+            match at_once(|| sink.write(&self.bytes[self.sent..self.filled]))? {
                 Some(count) => self.sent += count,
                 None => break,
             }
         }
         Ok(())
+    }
+
+    /// Leaves only the last `count` bytes.
+    fn keep_last(&mut self, count: usize) {
+        self.sent = self.filled - count;
     }
 }
 
@@ -104,8 +112,8 @@ impl Wire {
         let wire = Self {
             net,
             inner,
-            incoming: Piece::default(),
-            outgoing: Piece::default(),
+            incoming: Piece::new(),
+            outgoing: Piece::new(),
             greeting: Some(Greeting::default()),
             stranger: Some(0),
             ended: None,
@@ -120,8 +128,8 @@ impl Wire {
 
     /// Moves bytes until libssh2 has something new to read, or room to write; waits for the network if need be.
     pub fn shuttle(&mut self, deadline: Instant) -> Result<(), Broken> {
+        let mut made_room = self.send();
         loop {
-            let made_room = self.send();
             if self.receive()? || made_room {
                 return Ok(());
             }
@@ -132,6 +140,9 @@ impl Wire {
                 });
             }
             self.wait(deadline)?;
+            if !self.outgoing.is_empty() {
+                made_room = self.send();
+            }
         }
     }
 
@@ -153,7 +164,7 @@ impl Wire {
         loop {
             if self.outgoing.drain(&mut self.net).is_err() {
                 // How it ended is for the reading side to say, which may hold unread bytes still.
-                self.outgoing = Piece::default();
+                self.outgoing.keep_last(0);
             }
             if !self.outgoing.is_empty() || !matches!(self.outgoing.fill(&mut self.inner), Ok(Some(1..))) {
                 return made_room;
@@ -186,9 +197,13 @@ impl Wire {
             }
         }
         if let Some(greeting) = &mut self.greeting {
-            self.incoming.bytes = greeting.take(&self.incoming.bytes)?;
-            if !self.incoming.bytes.is_empty() {
-                self.greeting = None;
+            match greeting.listen(&self.incoming.bytes[..count])? {
+                None => self.incoming.keep_last(0),
+                Some(behind) => {
+                    self.greeting = None;
+                    self.inner.write_all(VERSION)?;
+                    self.incoming.keep_last(behind);
+                }
             }
         }
         Ok(())
