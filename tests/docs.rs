@@ -147,7 +147,9 @@ fn takes(property: &Value, root: &Value) -> String {
     };
     match &property["type"] {
         Value::String(name) => word(name),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(word).collect::<Vec<_>>().join(" or "),
+        Value::Array(names) => {
+            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(word).collect::<Vec<_>>().join(" or ")
+        }
         _ => "anything".to_string(),
     }
 }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::plan::Planned;
 use super::session::{Heard, Session};
+use super::wrap::wrap;
 use super::{Event, Step};
-use crate::shell::{PRELUDE, Script};
+use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
 /// How a step went.
@@ -33,9 +34,6 @@ pub enum StepStatus {
     /// The line broke while it ran: it may have happened or not.
     Unknown,
 }
-
-/// The status of a step that found the host changed since the plan was made.
-pub const STALE: i32 = 75;
 
 /// Prepares the host for changes: state folder, lock, staging folder. Runs once per session, before the first change.
 ///
@@ -69,7 +67,7 @@ pub(super) fn run(
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
     let changes: Vec<(usize, &Step, &crate::resource::Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
-    let nonce = session.nonce().as_str().to_string();
+    let nonce = session.nonce().clone();
     let mut text = String::from("hoist_batch() {\n");
     for (index, step, change) in &changes {
         text += &step_text(*index, step, &change.script, &nonce);
@@ -139,28 +137,17 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(index: usize, step: &Step, script: &Script, nonce: &str) -> String {
+fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> String {
     let mut head = Script::new();
     for key in &step.notify {
         head.append(&pend(key));
     }
-    let mut exports = Script::new();
-    for (name, value) in &step.environment {
-        exports.line("export {}", &[&format!("{name}={value}")]);
-    }
     let blob = script.blob().map(|blob| format!(" 4<\"$hoist_stage/\"{}", blob.sha256)).unwrap_or_default();
-    let body = match &step.run_as {
-        None => format!("{}{}", exports.text(), script.text()),
-        Some(user) => {
-            let mut as_user = Script::new();
-            as_user.line("hoist_as {} <<'HERE'", &[user]);
-            let as_user = as_user.text().trim_end().replace("HERE", nonce);
-            let prelude = if script.text().contains("hoist_") { PRELUDE } else { "" };
-            format!("{as_user}\n{{\nset -e\n{prelude}{}{}}} </dev/null\n{nonce}\n", exports.text(), script.text())
-        }
-    };
+    let mut strict = Script::new();
+    strict.line("set -e", &[]).append(script);
+    let body = wrap(&strict, step.run_as.as_deref(), &step.environment, nonce);
     format!(
-        "hoist_b s{index}\n(\nexec 9>&-\nset -e\n{}{body}) </dev/null{blob}\nhoist_s=$?; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+        "hoist_b s{index}\n(\nexec 9>&-; set -e\n{}{body}) </dev/null{blob}\nhoist_s=$?; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         head.text()
     )
 }

@@ -10,11 +10,12 @@ use super::facts::{self, Facts};
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
 use super::step::{HostValues, PlaySteps, play_steps};
+use super::wrap::wrap;
 use super::{Event, Job, Phase, Step};
 use crate::diagnostic::Diagnostics;
 use crate::project::{Given, Manner};
 use crate::resource::{Probe, Reply, Unreadable, question};
-use crate::shell::{Answers, PRELUDE, Script};
+use crate::shell::Answers;
 use crate::transport::{Cause, Connection, Failure};
 
 /// A host to work on.
@@ -288,30 +289,15 @@ fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Failure> {
     if all.is_empty() {
         return Ok(Reply::default());
     }
-    let nonce = session.nonce().as_str().to_string();
+    let nonce = session.nonce().clone();
     let mut text = String::new();
     for question in question::questions(&all) {
         let id = &question.id;
         text += &match &question.guard {
             None => format!("hoist_b {id}\n{}hoist_e {id} $?\n", question.script.text()),
             Some(guard) => {
-                let mut exports = Script::new();
-                for (name, value) in &guard.environment {
-                    exports.line("export {}", &[&format!("{name}={value}")]);
-                }
-                let body = format!("{}{}", exports.text(), question.script.text());
-                match &guard.user {
-                    None => format!("hoist_b {id}\n(\n{body}) </dev/null\nhoist_e {id} $?\n"),
-                    Some(user) => {
-                        let mut open = Script::new();
-                        open.line("hoist_as {}", &[user]);
-                        let prelude = if body.contains("hoist_") { PRELUDE } else { "" };
-                        format!(
-                            "hoist_b {id}\n{} <<'{nonce}'\n{{\n{prelude}{body}}} </dev/null\n{nonce}\nhoist_e {id} $?\n",
-                            open.text().trim_end()
-                        )
-                    }
-                }
+                let body = wrap(&question.script, guard.user.as_deref(), &guard.environment, &nonce);
+                format!("hoist_b {id}\n(\n{body}) </dev/null\nhoist_e {id} $?\n")
             }
         };
     }

@@ -10,6 +10,7 @@ mod job;
 mod plan;
 mod session;
 mod step;
+mod wrap;
 
 pub use apply::{StepResult, StepStatus};
 pub use event::{Event, Events, Phase};

@@ -112,14 +112,21 @@ fn run(transcript: &Node, root: &Path) -> (Transcript, usize) {
         other => panic!("run: {other:?} is no text"),
     };
     let mut outcome = Transcript::default();
-    let clean = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder.path().display().to_string(), "TMP").replace(&port.to_string(), "PORT");
+    let clean = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes).replace(&folder.path().display().to_string(), "TMP").replace(&port.to_string(), "PORT")
+    };
     for command in commands {
         let words = shlex::split(command).expect("quotes are closed");
         let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
             .args(words.iter().skip(1).map(|word| word.replace("PORT", &port.to_string())))
             .current_dir(&project)
             .env_clear()
-            .envs([("HOME", home.as_os_str()), ("PATH", "/usr/bin:/bin".as_ref()), ("USER", "tester".as_ref()), ("COLUMNS", "100".as_ref())])
+            .envs([
+                ("HOME", home.as_os_str()),
+                ("PATH", "/usr/bin:/bin".as_ref()),
+                ("USER", "tester".as_ref()),
+                ("COLUMNS", "100".as_ref()),
+            ])
             .stdin(Stdio::null())
             .output()
             .expect("hoist runs");
@@ -163,7 +170,12 @@ fn blessed(text: &str, outcome: &Transcript) -> String {
                 1 => "",
                 _ => "+",
             };
-            let body: Vec<String> = text.strip_suffix('\n').unwrap_or(text).split('\n').map(|line| if line.is_empty() { String::new() } else { format!("  {line}") }).collect();
+            let body: Vec<String> = text
+                .strip_suffix('\n')
+                .unwrap_or(text)
+                .split('\n')
+                .map(|line| if line.is_empty() { String::new() } else { format!("  {line}") })
+                .collect();
             format!("{name}: |{hint}{chomp}\n{}\n", body.join("\n"))
         }
     };
