@@ -1,6 +1,6 @@
-//! The reference pages of the kinds are made from their doc comments, and stay true.
+//! The reference pages are made from doc comments (kinds) and from the command line itself (commands), and stay true.
 //!
-//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md and the table in docs/kinds/README.md.
+//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md and docs/commands.md.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,8 @@ fn the_pages_say_what_the_kinds_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kinds");
     let mut pages: Vec<(PathBuf, String)> = KINDS.iter().map(|entry| (folder.join(format!("{}.md", entry.name)), page(entry))).collect();
     pages.push((folder.join("README.md"), index()));
+    let commands = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
+    pages.push((commands, commands_page()));
     let mut wrong = Vec::new();
     for (path, text) in &pages {
         if std::fs::read_to_string(path).unwrap_or_default() != *text {
@@ -95,6 +97,23 @@ fn page(entry: &Entry) -> String {
         page += &format!("\nAlso known as {}.\n", names.join(", "));
     }
     page += "\nEvery task also takes the [keywords of tasks](../roles.md#tasks).\n";
+    page
+}
+
+/// `--help` of every command, as it is.
+fn commands_page() -> String {
+    let mut page = "<!-- Made from the command line itself by `make docs`. -->\n\n# Commands\n".to_string();
+    let mut left = vec![(Vec::new(), hoist::cli::command().term_width(100))];
+    left.reverse();
+    while let Some((path, mut command)) = left.pop() {
+        let name: Vec<String> = [path.clone(), vec![command.get_name().to_string()]].concat();
+        let help = command.clone().bin_name(name.join(" ")).term_width(100).render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        page += &format!("\n## {}\n\n```text\n{}\n```\n", name.join(" "), help.join("\n").trim());
+        command.build();
+        let inner: Vec<clap::Command> = command.get_subcommands().filter(|inner| inner.get_name() != "help").cloned().collect();
+        left.extend(inner.into_iter().rev().map(|inner| (name.clone(), inner)));
+    }
     page
 }
 

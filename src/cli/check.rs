@@ -10,6 +10,7 @@ use crate::{engine, report};
 ///
 /// Facts of hosts are not known without them: templates see those of an imaginary Debian.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     words: Words,

@@ -11,6 +11,7 @@ use crate::report;
 
 /// Environments
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -10,6 +10,7 @@ use crate::report;
 ///
 /// `hoist explain domain_name env=prod host=web1`; without `host=`, all hosts are shown.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// The name of the variable
     variable: String,

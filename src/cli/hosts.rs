@@ -12,6 +12,7 @@ use crate::transport::{HostKeyPolicy, HostKeys, PublicKey, ssh};
 
 /// Host keys
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +27,7 @@ enum Command {
 ///
 /// Compare them with what the hosts themselves say: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on each.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Trust {
     #[command(flatten)]
     words: Words,

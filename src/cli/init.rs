@@ -9,6 +9,7 @@ use crate::report;
 
 /// Make a project in this folder: hoist.yml, an environment, and where things go
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// The folder
     #[arg(default_value = ".")]

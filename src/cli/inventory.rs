@@ -8,6 +8,7 @@ use crate::report;
 
 /// Show the hosts of an environment, their groups and how they are reached
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     words: Words,

@@ -80,6 +80,11 @@ impl<T: Into<Diagnostics>> From<T> for Stop {
 
 type Outcome = Result<ExitCode, Stop>;
 
+/// The whole command line as clap knows it; the reference page and completions are made of it.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
     let cli = match Cli::try_parse_from(arguments) {

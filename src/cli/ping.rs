@@ -6,6 +6,7 @@ use crate::{engine, report};
 
 /// Connect to every host, become root, read its facts: one line a host; on failure the cause and the remedy
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     words: Words,

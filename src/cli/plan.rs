@@ -7,6 +7,7 @@ use crate::report;
 
 /// Show what `provision` would change, with diffs. Writes nothing on any host
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     words: Words,

@@ -9,6 +9,7 @@ use crate::report;
 
 /// Bring hosts to the state that the roles describe: show what would change, ask, do it
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     pub(super) words: Words,

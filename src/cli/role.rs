@@ -10,6 +10,7 @@ use crate::report;
 
 /// Roles
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -4,6 +4,7 @@ use super::{Outcome, provision};
 
 /// Run a verb of the roles, such as `initdata`: show what would change, ask, do it
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// The verb, as it stands in the roles
     verb: String,

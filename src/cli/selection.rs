@@ -6,6 +6,7 @@ use crate::project::{Definition, Pattern};
 
 /// Words that pick an environment and set variables.
 #[derive(clap::Args, Debug, Default)]
+#[group(skip)]
 pub struct Words {
     /// The environment (the same as `env=NAME`)
     #[arg(short = 'e', long = "env", value_name = "NAME")]
@@ -18,6 +19,7 @@ pub struct Words {
 
 /// Words that pick hosts.
 #[derive(clap::Args, Debug, Default)]
+#[group(skip)]
 pub struct Hosts {
     /// Only these hosts: names, groups, globs; `,` joins, `&` keeps what is in both, `!` leaves out
     #[arg(short, long, value_name = "PATTERN")]
@@ -34,6 +36,7 @@ pub struct Hosts {
 
 /// Words that pick tasks.
 #[derive(clap::Args, Debug, Default)]
+#[group(skip)]
 pub struct Tags {
     /// Only tasks with one of these tags; the name of a role is a tag of all its tasks
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
