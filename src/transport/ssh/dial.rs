@@ -15,26 +15,28 @@ use crate::transport::{Cause, Failure};
 /// # Errors
 /// [`Cause::Name`], [`Cause::Refused`] or [`Cause::Timeout`], with what each address said.
 pub fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Failure> {
-    let addresses = resolve(host, port, deadline)?;
+    first_open(&resolve(host, port, deadline)?, deadline)
+}
+
+fn first_open(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Failure> {
     let mut said = Vec::new();
-    let mut cause = Cause::Refused;
+    let mut kinds = Vec::new();
     for (number, address) in addresses.iter().enumerate() {
         // A dead address must leave time for those behind it.
         let left = deadline.saturating_duration_since(Instant::now()) / (addresses.len() - number) as u32;
         match open(address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) => {
-                if error.kind() == io::ErrorKind::TimedOut {
-                    cause = Cause::Timeout;
-                }
                 said.push(format!("{address}: {}", plain(&error)));
+                kinds.push(error.kind());
             }
         }
     }
+    let cause = if kinds.contains(&io::ErrorKind::TimedOut) { Cause::Timeout } else { Cause::Refused };
     let failure = Failure::new(cause, said.join(", "));
-    Err(match cause {
-        Cause::Timeout => failure.remedy("check that the host is up and that no firewall drops the connection"),
-        _ => failure.remedy(format!("check that sshd runs there and listens on port {port} (`ansible_port` sets another)")),
+    Err(match kinds.contains(&io::ErrorKind::ConnectionRefused) {
+        true => failure.remedy("check that sshd runs there and listens on that port (`ansible_port` sets another)"),
+        false => failure.remedy("check that the host is up, that its address is right, and that no firewall is in between"),
     })
 }
 
@@ -111,12 +113,16 @@ mod tests {
         assert_eq!(failure.message, format!("127.0.0.1:{port}: connection refused"));
     }
 
-    // N03: `localhost` is ::1 first where there is IPv6
+    // N03
     #[test]
-    fn a_second_address_is_tried() {
+    fn a_dead_address_leaves_time_for_the_next() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("it has one").port();
-        let stream = dial("localhost", port, soon()).expect("one of its addresses answers");
+        let alive = listener.local_addr().expect("it has one");
+        // Addresses for documentation: no route, or packets into the dark.
+        let dead = ["[2001:db8::1]:22", "192.0.2.1:22"].map(|address| address.parse().expect("an address"));
+        let stream = first_open(&[dead[0], dead[1], alive], Instant::now() + Duration::from_secs(2)).expect("the last one answers");
         assert!(stream.nodelay().expect("it can be asked"));
+        let failure = first_open(&dead, Instant::now() + Duration::from_millis(300)).expect_err("both are dead");
+        assert!(failure.message.contains("[2001:db8::1]:22: ") && failure.message.contains(", 192.0.2.1:22: "), "{failure}");
     }
 }

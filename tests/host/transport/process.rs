@@ -43,13 +43,14 @@ fn ten_megabytes_go_each_way_at_once() {
 fn neither_output_hides_the_other() {
     let Some(sshd) = Sshd::start() else { return };
     let mut connection = connect(&sshd.good_target(), &sshd.known()).expect("connected");
-    let mut process = connection.exec("yes >&2 & echo seen; wait").expect("it starts");
-    let mut seen = false;
-    for _ in 0..1000 {
-        seen |= matches!(process.read(soon()).expect("it answers"), Output::Stdout(bytes) if bytes == b"seen\n");
+    for (command, wanted) in [
+        ("yes >&2 & echo seen; wait", Output::Stdout(b"seen\n".to_vec())),
+        ("yes & echo seen >&2; wait", Output::Stderr(b"seen\n".to_vec())),
+    ] {
+        let mut process = connection.exec(command).expect("it starts");
+        let seen = (0..1000).any(|_| process.read(soon()).expect("it answers") == wanted);
+        assert!(seen, "{command}");
     }
-    assert!(seen);
-    drop(process);
     assert_eq!(run(&mut connection, "echo again").0, "again\n");
 }
 
