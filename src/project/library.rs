@@ -104,6 +104,57 @@ impl Library {
             .suggest(name, known.iter().map(String::as_str)))
     }
 
+    /// All files below the folder `name` of the environment's `assets/` or the role's `files/`, by their path in it, sorted;
+    /// `None` when `name` is no folder.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or is a link to a folder.
+    pub fn tree(&self, role: &str, name: &str, span: &Span) -> Result<Option<Vec<(String, Vec<u8>)>>, Diagnostic> {
+        contained(name, span)?;
+        let assets = self.environment.as_ref().map(|environment| PathBuf::from("environments").join(environment).join("assets"));
+        let own = PathBuf::from("roles").join(role);
+        for folder in assets.into_iter().chain([own.join("files")]).map(|folder| folder.join(name)) {
+            if self.root.join(&folder).is_dir() {
+                let mut files = Vec::new();
+                self.walk(&folder, "", span, &mut files)?;
+                files.sort();
+                return Ok(Some(files));
+            }
+        }
+        let built_in = ROLES.get_dir(Path::new(role).join("files").join(name)).filter(|_| !self.root.join(own).is_dir());
+        Ok(built_in.map(|top| {
+            let mut files = Vec::new();
+            let mut left = vec![top];
+            while let Some(dir) = left.pop() {
+                left.extend(dir.dirs());
+                let inside = |path: &Path| path.strip_prefix(top.path()).unwrap_or(path).to_string_lossy().into_owned();
+                files.extend(dir.files().map(|file| (inside(file.path()), file.contents().to_vec())));
+            }
+            files.sort();
+            files
+        }))
+    }
+
+    fn walk(&self, folder: &Path, inside: &str, span: &Span, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Diagnostic> {
+        let unreadable =
+            |path: &Path, error: &dyn std::fmt::Display| Diagnostic::error(format!("{} cannot be read: {error}", path.display())).at(span);
+        for entry in std::fs::read_dir(self.root.join(folder)).map_err(|error| unreadable(folder, &error))? {
+            let entry = entry.map_err(|error| unreadable(folder, &error))?;
+            let name = entry.file_name();
+            let path = folder.join(&name);
+            let Some(name) = name.to_str() else { return Err(unreadable(&path, &"its name is not UTF-8")) };
+            let inside = if inside.is_empty() { name.to_string() } else { format!("{inside}/{name}") };
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.walk(&path, &inside, span, files)?;
+            } else if entry.path().is_dir() {
+                return Err(unreadable(&path, &"a link to a folder could lead anywhere"));
+            } else {
+                files.push((inside, std::fs::read(entry.path()).map_err(|error| unreadable(&path, &error))?));
+            }
+        }
+        Ok(())
+    }
+
     /// The files of a built-in role and its templates, by their path in a project, to be copied out.
     pub fn built_in(name: &str) -> Vec<(PathBuf, &'static [u8])> {
         let mut files = Vec::new();

@@ -184,6 +184,15 @@ impl<'a> Scope<'a> {
         self.base.library.file(&self.base.role.name, name, span)
     }
 
+    /// Reads all files below the folder `name` of the role or the environment, by their path in it; `None` when `name` is
+    /// no folder.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn tree(&self, name: &str, span: &Span) -> Result<Option<Vec<(String, Vec<u8>)>>, Diagnostic> {
+        self.base.library.tree(&self.base.role.name, name, span)
+    }
+
     fn render_source(&self, source: &std::sync::Arc<Source>) -> Result<Rendered, Diagnostics> {
         let template = self.base.templates.compile(source.text(), Place::file(&Span::whole(source)))?;
         let (values, secret, _) = self.values(&template, &mut Vec::new())?;

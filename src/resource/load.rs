@@ -57,6 +57,11 @@ impl Written<'_> {
         self.node.get(argument).is_some_and(any_secret)
     }
 
+    /// Whether a secret went into any argument.
+    pub fn any_secret(&self) -> bool {
+        any_secret(self.node)
+    }
+
     /// An error at an argument.
     pub fn error(&self, argument: &str, summary: impl Into<String>) -> Diagnostic {
         Diagnostic::error(summary).at(self.span(argument))

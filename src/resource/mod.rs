@@ -1,7 +1,10 @@
 //! The kinds of things that a host can have, and the table of them. Planning is pure: a resource asks through a
 //! [`Probe`], reads a [`Reply`], and answers with a [`Change`]; it never sees a connection.
 
+mod access;
 mod change;
+mod content;
+mod folders;
 mod load;
 mod mode;
 pub(crate) mod path;
@@ -9,18 +12,21 @@ mod probe;
 pub mod question;
 mod reply;
 mod state;
+mod target;
+mod tree;
 mod write;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+pub use access::Access;
 pub use change::{Action, Change, Diff};
 pub use load::{Entry, Written, kinds, load};
 pub use mode::Mode;
 pub use probe::{Guard, Probe};
 pub use reply::{Reply, Unreadable};
 pub use state::{FileKind, Group, Outcome, Owner, Package, PathState, Stat, Subject, Unit, User};
-pub use write::{Access, Write};
+pub use write::{Origin, Write};
 
 use crate::diagnostic::Diagnostics;
 use crate::project::Scope;
@@ -117,4 +123,5 @@ macro_rules! kinds {
 
 kinds! {
     copy::Copy,
+    template::Template,
 }

@@ -22,6 +22,8 @@ pub struct Probe {
 /// When the content of a file is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
+    /// Not at all, its SHA-256 is enough.
+    Never,
     /// In any case.
     Always,
     /// Unless its SHA-256 is one of these.
@@ -71,12 +73,22 @@ impl Probe {
         self.contents.insert(path.to_string(), Wanted::Always);
     }
 
+    /// [`Probe::stat`] and the SHA-256 of a file.
+    pub fn sum(&mut self, path: &str) {
+        self.stat(path);
+        self.contents.entry(path.to_string()).or_insert(Wanted::Never);
+    }
+
     /// [`Probe::stat`] and the SHA-256 of a file; the content is sent only if it is not the one with this hash,
     /// so that a run without changes moves no content.
     pub fn content_unless(&mut self, path: &str, sha256: &str) {
         self.stat(path);
-        if let Wanted::Unless(hashes) = self.contents.entry(path.to_string()).or_insert_with(|| Wanted::Unless(BTreeSet::new())) {
-            hashes.insert(sha256.to_string());
+        match self.contents.entry(path.to_string()).or_insert(Wanted::Never) {
+            Wanted::Unless(hashes) => {
+                hashes.insert(sha256.to_string());
+            }
+            wanted @ Wanted::Never => *wanted = Wanted::Unless(BTreeSet::from([sha256.to_string()])),
+            Wanted::Always => {}
         }
     }
 
@@ -118,6 +130,7 @@ impl Probe {
         self.stats.extend(other.stats.iter().cloned());
         for (path, wanted) in &other.contents {
             match wanted {
+                Wanted::Never => self.sum(path),
                 Wanted::Always => self.content(path),
                 Wanted::Unless(hashes) => hashes.iter().for_each(|hash| self.content_unless(path, hash)),
             }

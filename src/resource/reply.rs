@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Group, Guard, Outcome, Package, PathState, Unit, User};
+use super::state::within;
+use super::{FileKind, Group, Guard, Outcome, Owner, Package, PathState, Stat, Unit, User};
 
 /// Answers to the questions of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -102,6 +103,10 @@ impl Reply {
 
     /// Takes `state` as what is at `path` from here on: a step that was just planned leaves it so.
     pub fn assume(&mut self, path: &str, state: PathState) {
+        if state.stat.is_none() {
+            // With a folder goes all that is in it.
+            self.paths.iter_mut().filter(|(below, _)| within(below, path)).for_each(|(_, below)| *below = PathState::default());
+        }
         self.paths.insert(path.to_string(), state);
     }
 
@@ -115,10 +120,16 @@ impl Reply {
         self.guards.extend(other.guards);
     }
 
-    /// Completes the reply of a case file: outcomes in the order asked, nothing at every path that it does not name.
+    /// Completes the reply of a case file: outcomes in the order asked, nothing at every path that it does not name but
+    /// the folders above others, which are ordinary ones of root.
     pub fn complete(&mut self, probe: &super::Probe) {
         let outcomes = std::mem::take(&mut self.outcomes);
         self.guards = probe.guards.iter().cloned().zip(outcomes.into_iter().chain(std::iter::repeat_with(Outcome::default))).collect();
+        let ordinary = Stat { kind: FileKind::Directory, mode: 0o755, owner: Owner::named("0"), group: Owner::named("0"), size: 0 };
+        for path in probe.stats.iter().flat_map(|path| super::path::above(path)).filter(|path| probe.stats.contains(*path)) {
+            let folder = || PathState { stat: Some(ordinary.clone()), ..PathState::default() };
+            self.paths.entry(path.to_string()).or_insert_with(folder);
+        }
         for path in &probe.stats {
             let state = self.paths.entry(path.clone()).or_default();
             if let (None, Some(content)) = (&state.sha256, &state.content) {

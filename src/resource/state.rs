@@ -7,6 +7,9 @@ use serde::Deserialize;
 pub enum Subject {
     /// A path and everything below it.
     Path(String),
+    /// A path and everything below it, as a question that only the host can answer (`find`): a change to any part of it
+    /// means asking again.
+    Tree(String),
     /// An installed package.
     Package(String),
     /// A systemd unit.
@@ -23,6 +26,7 @@ impl Subject {
         match (self, asked) {
             (Self::Anything, _) | (_, Self::Anything) => true,
             (Self::Path(changed), Self::Path(asked)) => within(asked, changed),
+            (Self::Path(changed), Self::Tree(asked)) => within(asked, changed) || within(changed, asked),
             (Self::Path(changed), Self::Unit(_)) => UNIT_FOLDERS.iter().any(|folder| within(changed, folder)),
             (Self::Path(changed), Self::Account) => ["/etc/passwd", "/etc/group", "/etc/shadow"].contains(&changed.as_str()),
             (a, b) => a == b,
@@ -33,7 +37,8 @@ impl Subject {
 /// Where unit files live; systemd reads init scripts as units too.
 const UNIT_FOLDERS: [&str; 4] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/init.d"];
 
-fn within(path: &str, folder: &str) -> bool {
+/// Whether `path` is `folder` or below it.
+pub(super) fn within(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -138,6 +143,24 @@ pub struct PathState {
     pub content: Option<Vec<u8>>,
 }
 
+impl PathState {
+    /// What sort of thing is there, as the shell function `hoist_was` reads it.
+    pub fn shape(&self) -> String {
+        match self.stat.as_ref().map(|stat| &stat.kind) {
+            None => "absent".to_string(),
+            Some(FileKind::Link) => format!("link:{}", self.target.as_deref().unwrap_or_default()),
+            Some(kind @ (FileKind::File | FileKind::Directory)) => kind.name().to_string(),
+            Some(_) => "other".to_string(),
+        }
+    }
+
+    /// The same, with the content of a file told apart by its SHA-256.
+    pub fn fingerprint(&self) -> String {
+        let file = self.stat.as_ref().is_some_and(|stat| stat.kind == FileKind::File);
+        self.sha256.clone().filter(|_| file).unwrap_or_else(|| self.shape())
+    }
+}
+
 fn bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.map(String::into_bytes))
 }
@@ -228,5 +251,7 @@ mod tests {
         assert!(path("/etc/systemd/system/a.service").reaches(&Subject::Unit("a.service".into())));
         assert!(!path("/etc/motd").reaches(&Subject::Unit("a.service".into())));
         assert!(path("/etc/motd").reaches(&Subject::Anything));
+        let tree = Subject::Tree("/srv/app".into());
+        assert!(path("/srv/app/x").reaches(&tree) && path("/srv").reaches(&tree) && !path("/srv/apple").reaches(&tree));
     }
 }

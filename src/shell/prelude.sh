@@ -29,11 +29,14 @@ $hoist_hash  $hoist_path
   head -c 4194304 -- "$hoist_path"
 }
 
-# hoist_was PATH SHA256|absent|other: stops with 75 when the path is no longer what the plan saw.
+# hoist_was PATH absent|file|directory|link:TARGET|SHA256|other: stops with 75 when the path is no longer what the plan saw.
 hoist_was() {
   case $2 in
     other) return 0 ;;
     absent) if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi ;;
+    file) if [ -f "$1" ] && [ ! -L "$1" ]; then return 0; fi ;;
+    directory) if [ -d "$1" ] && [ ! -L "$1" ]; then return 0; fi ;;
+    link:*) if [ -L "$1" ] && [ "$(readlink -- "$1")" = "${2#link:}" ]; then return 0; fi ;;
     *) if [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]; then return 0; fi ;;
   esac
   printf '%s changed since the plan was made; it was left as it is\n' "$1" >&2

@@ -97,6 +97,26 @@ impl Script {
         self
     }
 
+    /// Several scripts as one. Each finds its own content on descriptor 4, where all of it lies end to end.
+    pub fn joined(parts: &[Script]) -> Self {
+        let mut joined = Self::new();
+        let mut bytes: Vec<u8> = Vec::new();
+        for part in parts {
+            let Some(blob) = &part.blob else {
+                joined.text.push_str(&part.text);
+                continue;
+            };
+            // `head` takes no byte more than its own, so the next part begins where this one ends.
+            write!(joined.text, "head -c {} <&4 | {{\n{}}} 4<&0 </dev/null\n", blob.bytes.len(), part.text)
+                .expect("writing to a String does not fail");
+            bytes.extend_from_slice(&blob.bytes);
+        }
+        if parts.iter().any(|part| part.blob.is_some()) {
+            joined.attach(bytes);
+        }
+        joined
+    }
+
     /// Gives the script `bytes` on descriptor 4; returns their SHA-256.
     pub fn attach(&mut self, bytes: impl Into<Arc<[u8]>>) -> String {
         debug_assert!(self.blob.is_none(), "one blob a script");
@@ -131,6 +151,37 @@ mod tests {
         let mut script = Script::new();
         script.line("chown {} -- {}", &["a b", "/x'y"]).words("rm -f --", ["-rf", "$(touch /x)"]);
         assert_eq!(script.text(), "chown 'a b' -- \"/x'y\"\nrm -f -- -rf '$(touch /x)'\n");
+    }
+
+    #[test]
+    fn joined_scripts_find_their_own_content() {
+        let part = |bytes: &str| {
+            let mut script = Script::new();
+            script.line("printf '%s:' {}; cat <&4; echo", &[&bytes.len().to_string()]);
+            script.attach(bytes.as_bytes());
+            script
+        };
+        let mut plain = Script::new();
+        plain.line("echo between", &[]);
+        let long = "x".repeat(100_000);
+        let joined = Script::joined(&[part("one"), plain, part(""), part(&long), part("two\n")]);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(&file, &joined.blob().expect("content").bytes).expect("writable");
+        let text = format!("set -e\n(\n{}) 4<{}", joined.text(), file.path().display());
+        let output = std::process::Command::new("dash").arg("-c").arg(text).output().expect("dash runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("3:one\nbetween\n0:\n100000:{long}\n4:two\n\n"));
+    }
+
+    #[test]
+    fn a_part_that_fails_stops_the_joined_script() {
+        let mut first = Script::new();
+        first.line("exit 75", &[]);
+        first.attach(*b"one");
+        let mut second = Script::new();
+        second.line("echo reached", &[]);
+        let text = format!("set -e\n(\n{}) 4</dev/null", Script::joined(&[first, second]).text());
+        let output = std::process::Command::new("dash").arg("-c").arg(text).output().expect("dash runs");
+        assert_eq!((output.status.code(), output.stdout), (Some(75), Vec::new()));
     }
 
     #[test]

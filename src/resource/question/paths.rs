@@ -35,6 +35,7 @@ pub(super) fn questions(probe: &Probe) -> Vec<Question> {
     for (number, (path, wanted)) in probe.contents.iter().enumerate() {
         let mut script = Script::new();
         match wanted {
+            Wanted::Never => continue,
             Wanted::Always => script.line("hoist_content {}", &[path]),
             Wanted::Unless(hashes) => script.words("hoist_content", [path.as_str()].into_iter().chain(hashes.iter().map(String::as_str))),
         };
