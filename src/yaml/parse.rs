@@ -81,7 +81,13 @@ fn place(raw: Spanned<Raw>, source: &Arc<Source>, problems: &mut Diagnostics) ->
             }
             Value::Number(number, spelling)
         }
-        Raw::String(text) => Value::String(text),
+        Raw::String(text) => {
+            if text.contains('\0') {
+                problems
+                    .push(Diagnostic::error("this text holds a NUL, which no file name, argument or variable of a program can").at(&span));
+            }
+            Value::String(text)
+        }
         Raw::Sequence(items) => Value::Sequence(items.into_iter().map(|item| place(item, source, problems)).collect()),
         Raw::Mapping(entries) => Value::Mapping(
             entries

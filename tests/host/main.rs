@@ -1,4 +1,9 @@
 //! Against real servers and hosts, as one program. What a machine cannot run is skipped, with the reason.
 
+mod fleet;
+mod login;
+mod machine;
+mod matrix;
+mod run;
 mod sshd;
 mod transport;

@@ -1,0 +1,151 @@
+//! Real Debian hosts for tests (tests/testhost/testhost), and hoist projects that work on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::TempDir;
+
+/// A host that is gone with the test.
+pub struct Machine {
+    pub name: String,
+    pub ip: String,
+}
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testhost/testhost")
+}
+
+/// Runs the script; its standard output.
+pub fn testhost(words: &[&str]) -> Result<String, String> {
+    let output = Command::new(script()).args(words).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Where the script keeps its key.
+pub fn key() -> PathBuf {
+    PathBuf::from(std::env::var("TESTHOST_DIR").unwrap_or_else(|_| "/var/tmp/hoist-testhost".to_string())).join("id")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Machine {
+    /// A fresh bookworm; `None`, with a word about it, where hosts cannot be booted.
+    pub fn up() -> Option<Self> {
+        Self::up_with(&[])
+    }
+
+    /// The same with options of the script.
+    pub fn up_with(options: &[&str]) -> Option<Self> {
+        let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+        if !root || !cfg!(target_os = "linux") {
+            println!("skipped: test hosts need root on Linux");
+            return None;
+        }
+        let name = format!("t{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
+        let words: Vec<&str> = ["up", name.as_str()].into_iter().chain(options.iter().copied()).collect();
+        let said = testhost(&words).unwrap_or_else(|error| panic!("the test host does not come up: {error}"));
+        let ip = said.split_whitespace().nth(1).expect("NAME IP").to_string();
+        Some(Self { name, ip })
+    }
+
+    /// Runs a command inside, as root and not over SSH; its output whatever its status.
+    pub fn exec(&self, words: &[&str]) -> Output {
+        Command::new(script()).args(["exec", &self.name]).args(words).stdin(Stdio::null()).output().expect("the script runs")
+    }
+
+    /// Runs a shell script inside; its standard output.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn sh(&self, script: &str) -> String {
+        let output = self.exec(&["sh", "-c", script]);
+        assert!(output.status.success(), "{script}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::env::var_os("KEEP_HOSTS").is_none() {
+            let _ = testhost(&["down", &self.name]);
+        }
+    }
+}
+
+/// A hoist project with one environment, `test`.
+pub struct Project {
+    pub folder: TempDir,
+}
+
+impl Project {
+    /// With these hosts in the group `web`, logged in to as `user`; host keys are recorded.
+    pub fn new(machines: &[&Machine], user: &str) -> Self {
+        let project = Self { folder: tempfile::tempdir().expect("a folder") };
+        let mut hosts = String::from("[web]\n");
+        for machine in machines {
+            hosts += &format!(
+                "{} ansible_host={} ansible_user={user} ansible_ssh_private_key_file={}\n",
+                machine.name,
+                machine.ip,
+                key().display()
+            );
+        }
+        project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\n");
+        project.file("environments/test/hosts", &hosts);
+        let names: Vec<&str> = ["known-hosts"].into_iter().chain(machines.iter().map(|machine| machine.name.as_str())).collect();
+        project.file("environments/test/known_hosts", &testhost(&names).expect("host keys"));
+        project
+    }
+
+    /// Writes a file of the project.
+    pub fn file(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("below the project")).expect("writable");
+        fs::write(path, text).expect("writable");
+    }
+
+    /// Runs hoist in the project, with nobody to answer.
+    pub fn hoist(&self, words: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
+            .args(words)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("hoist runs");
+        Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// `hoist provision env=test --yes`, which must succeed.
+    pub fn provision(&self) -> Run {
+        let run = self.hoist(&["provision", "env=test", "--yes"]);
+        assert_eq!(run.status, 0, "{run}");
+        run
+    }
+
+    /// [`Project::provision`] twice: the second time nothing changes (law 2).
+    pub fn converge(&self) -> Run {
+        let first = self.provision();
+        let second = self.provision();
+        assert!(second.stdout.contains("0 changes"), "the second run changes something: {second}");
+        first
+    }
+}
+
+/// What hoist printed, and how it ended.
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "status {}\n{}\n{}", self.status, self.stdout, self.stderr)
+    }
+}

@@ -1,0 +1,130 @@
+//! A run on a real host: one exec, honest previews, handlers that survive, the lock, files that moved.
+
+use crate::machine::{Machine, Project};
+
+/// How often a command was started over SSH since the log was last emptied.
+fn execs(machine: &Machine) -> usize {
+    machine.sh("journalctl -u ssh --no-pager -o cat | grep -c '^Starting session: command' || true").trim().parse().expect("a number")
+}
+
+// Law 3
+#[test]
+fn a_run_is_one_exec_however_many_tasks_there_are() {
+    let Some(machine) = Machine::up() else { return };
+    machine.sh("echo 'LogLevel VERBOSE' > /etc/ssh/sshd_config.d/verbose.conf; systemctl restart ssh");
+    let project = Project::new(&[&machine], "root");
+    for tasks in [1, 40] {
+        let list: String = (0..tasks).map(|n| format!("  - copy: {{ dest: /etc/file{n}, content: \"{n}\\n\" }}\n")).collect();
+        project.file("roles/test/role.yml", &format!("provision:\n{list}"));
+        project.provision();
+        let before = execs(&machine);
+        let run = project.provision();
+        assert!(run.stdout.contains("0 changes"), "{run}");
+        assert_eq!(execs(&machine) - before, 1, "{tasks} tasks");
+    }
+}
+
+// U01
+#[test]
+fn a_plan_writes_nothing() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - package: { name: tree }\n  - copy: { dest: /etc/motd, content: new }\n    notify: tell\n  - command: { cmd: touch /etc/touched, creates: /etc/touched }\n  - service: { name: cron, state: restarted }\n\
+         handlers:\n  - name: tell\n    copy: { dest: /etc/told, content: x }\n",
+    );
+    machine.sh("sleep 1; touch /run/mark; sleep 1");
+    let run = project.hoist(&["plan", "env=test"]);
+    assert_eq!(run.status, 0, "{run}");
+    let written = machine.sh("find / -xdev -newer /run/mark -type f ! -path '/var/log/*' ! -path '/proc/*' ! -path '/run/*' 2>/dev/null; ls /var/lib/hoist 2>/dev/null || true");
+    assert_eq!(written, "", "{run}");
+    let run = project.hoist(&["plan", "env=test", "--exit-code"]);
+    assert_eq!(run.status, 2, "{run}");
+}
+
+/// Law 5: a handler that was due survives the failure of a later task, and comes first next time.
+#[test]
+fn a_handler_survives_a_failure() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    let role = |guard: &str| {
+        format!(
+            "provision:\n  - name: the setting\n    copy: {{ dest: /etc/setting, content: \"1\\n\" }}\n    notify: reload\n  - name: fails once\n    command: {{ cmd: test -e /etc/go, {guard} }}\n\
+             handlers:\n  - name: reload\n    shell: {{ cmd: echo reloaded >> /var/reloads, always: true }}\n"
+        )
+    };
+    project.file("roles/test/role.yml", &role("always: true"));
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    machine.sh("test ! -e /var/reloads; touch /etc/go");
+    project.file("roles/test/role.yml", &role("creates: /etc/go"));
+    let run = project.hoist(&["plan", "env=test"]);
+    assert!(run.stdout.contains("reload"), "the plan names the pending handler: {run}");
+    project.provision();
+    assert_eq!(machine.sh("cat /var/reloads"), "reloaded\n");
+    let run = project.provision();
+    assert!(run.stdout.contains("0 changes"), "{run}");
+    assert_eq!(machine.sh("cat /var/reloads; ls /var/lib/hoist/pending"), "reloaded\n");
+}
+
+// L01
+#[test]
+fn a_second_run_is_told_who_holds_the_lock() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: touch /run/started; sleep 4, always: true }\n");
+    let folder = project.folder.path().to_path_buf();
+    let first = std::thread::spawn(move || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_hoist"))
+            .args(["provision", "env=test", "--yes"])
+            .current_dir(folder)
+            .output()
+            .expect("hoist runs")
+    });
+    machine.sh("for i in $(seq 100); do test -e /run/started && exit; sleep 0.1; done; exit 1");
+    let second = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(second.status, 4, "{second}");
+    assert!(format!("{}{}", second.stdout, second.stderr).contains("hoist provision env=test"), "{second}");
+    assert!(first.join().expect("it ends").status.success());
+    machine.sh("! ls /var/lib/hoist/stage 2>/dev/null");
+}
+
+/// Packages bring files that later tasks are about: what follows is probed again, and one run is enough.
+#[test]
+fn what_a_package_brings_is_seen_in_the_same_run() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "deploy");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - package: { name: nginx }\n  - file: { path: /etc/nginx/sites-enabled/default, state: absent }\n    notify: reload nginx\n  - service: { name: nginx, state: started, enabled: true }\n\
+         handlers:\n  - name: reload nginx\n    service: { name: nginx, state: reloaded, validate: nginx -t }\n",
+    );
+    let plan = project.hoist(&["plan", "env=test"]);
+    assert_eq!(plan.status, 0, "{plan}");
+    project.converge();
+    machine.sh("test ! -e /etc/nginx/sites-enabled/default; systemctl is-active nginx");
+}
+
+// D12: what moved since the plan is refused, at the step itself.
+#[test]
+fn a_file_that_moved_since_the_plan_is_left_alone() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    // The operator's edit comes from a step before it, which stands for somebody else on the host.
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - name: somebody edits\n    file: { path: /run/edited, state: touch }\n  - name: the file\n    copy: { dest: /etc/edited, content: \"ours\\n\" }\n",
+    );
+    machine.sh("echo theirs > /etc/edited; cp /usr/bin/touch /usr/bin/touch.real; printf '#!/bin/sh\\necho moved > /etc/edited\\nexec /usr/bin/touch.real \"$@\"\\n' > /usr/local/bin/touch; chmod +x /usr/local/bin/touch");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    let seen = machine.sh("cat /etc/edited; test -e /run/edited");
+    if seen == "moved\n" {
+        assert_eq!(run.status, 3, "{run}");
+        assert!(format!("{}{}", run.stdout, run.stderr).contains("changed since the plan was made"), "{run}");
+    } else {
+        panic!("`touch` of the host was not used, so that nothing moved: {seen} {run}");
+    }
+    project.converge();
+    assert_eq!(machine.sh("cat /etc/edited"), "ours\n");
+}
