@@ -1,8 +1,8 @@
 //! Who may do what with a file or folder.
 
 use super::mode::octal;
-use super::{Action, Change, Diff, FileKind, Mode, Owner, PathState, Stat, Written};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use super::{Action, Change, Diff, FileKind, Mode, Owner, PathState, Stat, Written, name};
+use crate::diagnostic::Diagnostics;
 use crate::shell::Script;
 
 /// Who may do what with a file; `None` leaves it as it is, or as it comes.
@@ -16,21 +16,6 @@ pub struct Access {
     pub group: Option<String>,
 }
 
-/// Checks the name (or number) of a user or group.
-///
-/// # Errors
-/// No system would take it as a name, or a program would take it as an option.
-pub fn account(what: &str, name: &str, span: &Span) -> Result<(), Diagnostic> {
-    let bare = name.strip_suffix('$').unwrap_or(name);
-    let good = bare.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    if good && !bare.is_empty() && !bare.starts_with('-') && name.len() <= 32 {
-        return Ok(());
-    }
-    Err(Diagnostic::error(format!("`{name}` is no name for a {what}"))
-        .at(span)
-        .help("expected letters, digits, `_`, `-` and `.`, or a number; at most 32, no `-` in front"))
-}
-
 impl Access {
     /// From the arguments `mode`, `owner` and `group`.
     ///
@@ -38,9 +23,9 @@ impl Access {
     /// A name that is none.
     pub fn new(mode: Option<Mode>, owner: Option<String>, group: Option<String>, written: &Written<'_>) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::new();
-        for (what, argument, name) in [("user", "owner", &owner), ("group", "group", &group)] {
-            if let Some(name) = name {
-                problems.take(account(what, name, written.span(argument)));
+        for (what, argument, name) in [("a user", "owner", &owner), ("a group", "group", &group)] {
+            if let Some(name) = name.as_ref().filter(|name| name.parse::<u32>().is_err()) {
+                problems.take(name::account(name, what, written.span(argument)));
             }
         }
         problems.or(Self { mode, owner, group })

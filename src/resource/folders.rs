@@ -24,7 +24,7 @@ pub fn missing(reply: &Reply, folder: &str) -> Result<Vec<String>, Unreadable> {
             None => missing.push(path.to_string()),
             // A link above may lead to a folder, which the host knows.
             Some(stat) if stat.kind == FileKind::Directory || stat.kind == FileKind::Link && path != folder => {}
-            Some(stat) => return Err(Unreadable::new(format!("`{path}` is a {}, a folder is expected", stat.kind.name()))),
+            Some(stat) => return Err(Unreadable::new(format!("`{path}` is a {}, a directory is expected", stat.kind.name()))),
         }
     }
     Ok(missing)

@@ -7,9 +7,11 @@ mod content;
 mod folders;
 mod load;
 mod mode;
+mod name;
 pub(crate) mod path;
 mod probe;
 pub mod question;
+mod recurse;
 mod reply;
 mod state;
 mod target;
@@ -123,5 +125,6 @@ macro_rules! kinds {
 
 kinds! {
     copy::Copy,
+    file::File,
     template::Template,
 }

@@ -67,7 +67,7 @@ pub fn folder(reply: &Reply, path: &str) -> Result<(), Unreadable> {
             .help(format!("make it before, with `file: {{ path: {parent}, state: directory }}`"))),
         // Where a link leads is not known; if it is no folder, the change fails and leaves all as it is.
         Some(stat) if matches!(stat.kind, FileKind::Directory | FileKind::Link) => Ok(()),
-        Some(stat) => Err(Unreadable::new(format!("`{parent}` is a {}, a folder is expected", stat.kind.name()))),
+        Some(stat) => Err(Unreadable::new(format!("`{parent}` is a {}, a directory is expected", stat.kind.name()))),
     }
 }
 

@@ -7,6 +7,8 @@ use serde::Deserialize;
 pub enum Subject {
     /// A path and everything below it.
     Path(String),
+    /// Everything below a path, but not the path itself.
+    Below(String),
     /// A path and everything below it, as a question that only the host can answer (`find`): a change to any part of it
     /// means asking again.
     Tree(String),
@@ -26,6 +28,8 @@ impl Subject {
         match (self, asked) {
             (Self::Anything, _) | (_, Self::Anything) => true,
             (Self::Path(changed), Self::Path(asked)) => within(asked, changed),
+            (Self::Below(folder), Self::Path(asked)) if folder == asked => false,
+            (Self::Below(folder), asked) => Self::Path(folder.clone()).reaches(asked),
             (Self::Path(changed), Self::Tree(asked)) => within(asked, changed) || within(changed, asked),
             (Self::Path(changed), Self::Unit(_)) => UNIT_FOLDERS.iter().any(|folder| within(changed, folder)),
             (Self::Path(changed), Self::Account) => ["/etc/passwd", "/etc/group", "/etc/shadow"].contains(&changed.as_str()),
@@ -251,6 +255,8 @@ mod tests {
         assert!(path("/etc/systemd/system/a.service").reaches(&Subject::Unit("a.service".into())));
         assert!(!path("/etc/motd").reaches(&Subject::Unit("a.service".into())));
         assert!(path("/etc/motd").reaches(&Subject::Anything));
+        let below = Subject::Below("/srv/app".into());
+        assert!(below.reaches(&path("/srv/app/x")) && !below.reaches(&path("/srv/app")));
         let tree = Subject::Tree("/srv/app".into());
         assert!(path("/srv/app/x").reaches(&tree) && path("/srv").reaches(&tree) && !path("/srv/apple").reaches(&tree));
     }
