@@ -2,8 +2,10 @@
 //! [`Probe`], reads a [`Reply`], and answers with a [`Change`]; it never sees a connection.
 
 mod change;
+mod list;
 mod load;
 mod mode;
+mod name;
 pub(crate) mod path;
 mod probe;
 pub mod question;
@@ -19,7 +21,7 @@ pub use load::{Entry, Written, kinds, load};
 pub use mode::Mode;
 pub use probe::{Guard, Probe};
 pub use reply::{Reply, Unreadable};
-pub use state::{FileKind, Group, Outcome, Owner, Package, PathState, Stat, Subject, Unit, User};
+pub use state::{Apt, FileKind, Group, Outcome, Owner, Package, PathState, Stat, Subject, Unit, User};
 pub use write::{Access, Write};
 
 use crate::diagnostic::Diagnostics;
@@ -117,4 +119,7 @@ macro_rules! kinds {
 
 kinds! {
     copy::Copy,
+    group::Group,
+    package::Package,
+    user::User,
 }
