@@ -52,6 +52,15 @@ impl Written<'_> {
         self.node.get(argument).map_or(self.key_span, |node| &node.span)
     }
 
+    /// Where an item of an argument stands, which goes by one of these names. The argument may be a text that holds them all.
+    pub fn item(&self, names: &[&str], at: usize) -> &Span {
+        match names.iter().find_map(|name| self.node.get(name)) {
+            Some(Node { value: Value::Sequence(items), span, .. }) => items.get(at).map_or(span, |item| &item.span),
+            Some(node) => &node.span,
+            None => self.key_span,
+        }
+    }
+
     /// Whether a secret went into an argument.
     pub fn secret(&self, argument: &str) -> bool {
         self.node.get(argument).is_some_and(any_secret)
@@ -103,6 +112,10 @@ pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> R
 fn arguments<T: serde::de::DeserializeOwned>(written: &Written<'_>) -> Result<T, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut rest = written.node.clone();
+    // Null is "not set", whatever the argument.
+    if let Value::Mapping(entries) = &mut rest.value {
+        entries.retain(|entry| entry.node.value != Value::Null);
+    }
     loop {
         let error = match yaml::from_node::<T>(&rest) {
             Ok(args) => return problems.or(args),

@@ -5,6 +5,7 @@ mod access;
 mod change;
 mod content;
 mod folders;
+mod list;
 mod load;
 mod mode;
 mod name;
@@ -27,7 +28,7 @@ pub use load::{Entry, Written, kinds, load};
 pub use mode::Mode;
 pub use probe::{Guard, Probe};
 pub use reply::{Reply, Unreadable};
-pub use state::{FileKind, Group, Outcome, Owner, Package, PathState, Stat, Subject, Unit, User};
+pub use state::{Apt, FileKind, Group, Outcome, Owner, Package, PathState, Stat, Subject, Unit, User};
 pub use write::{Origin, Write};
 
 use crate::diagnostic::Diagnostics;
@@ -126,5 +127,8 @@ macro_rules! kinds {
 kinds! {
     copy::Copy,
     file::File,
+    group::Group,
+    package::Package,
     template::Template,
+    user::User,
 }

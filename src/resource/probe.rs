@@ -13,6 +13,8 @@ pub struct Probe {
     pub(super) contents: BTreeMap<String, Wanted>,
     pub(super) packages: BTreeSet<String>,
     pub(super) candidates: BTreeSet<String>,
+    pub(super) newest: BTreeSet<String>,
+    pub(super) apt: bool,
     pub(super) units: BTreeSet<String>,
     pub(super) users: BTreeSet<String>,
     pub(super) groups: BTreeSet<String>,
@@ -97,10 +99,22 @@ impl Probe {
         self.packages.insert(name.to_string());
     }
 
-    /// The installed version of a package and the one that apt would install.
+    /// [`Probe::package`]; and if it is not installed, the version that apt would install, and [`Probe::apt`].
     pub fn candidate(&mut self, name: &str) {
         self.package(name);
         self.candidates.insert(name.to_string());
+    }
+
+    /// [`Probe::package`], the version that apt would install in any case, and [`Probe::apt`].
+    pub fn newest(&mut self, name: &str) {
+        self.candidate(name);
+        self.newest.insert(name.to_string());
+        self.apt();
+    }
+
+    /// How old the package lists are, and whether dpkg is in order.
+    pub fn apt(&mut self) {
+        self.apt = true;
     }
 
     /// The state of a systemd unit, by its full name (`nginx.service`).
@@ -137,6 +151,8 @@ impl Probe {
         }
         self.packages.extend(other.packages.iter().cloned());
         self.candidates.extend(other.candidates.iter().cloned());
+        self.newest.extend(other.newest.iter().cloned());
+        self.apt |= other.apt;
         self.units.extend(other.units.iter().cloned());
         self.users.extend(other.users.iter().cloned());
         self.groups.extend(other.groups.iter().cloned());
@@ -147,6 +163,9 @@ impl Probe {
     pub fn subjects(&self) -> Vec<Subject> {
         let mut subjects: Vec<Subject> = self.stats.iter().cloned().map(Subject::Path).collect();
         subjects.extend(self.packages.iter().cloned().map(Subject::Package));
+        if self.apt || !self.candidates.is_empty() {
+            subjects.push(Subject::Tree("/etc/apt".to_string()));
+        }
         subjects.extend(self.units.iter().cloned().map(Subject::Unit));
         if !self.users.is_empty() || !self.groups.is_empty() || self.guards.iter().any(|guard| guard.user.is_some()) {
             subjects.push(Subject::Account);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::state::within;
-use super::{FileKind, Group, Guard, Outcome, Owner, Package, PathState, Stat, Unit, User};
+use super::{Apt, FileKind, Group, Guard, Outcome, Owner, Package, PathState, Stat, Unit, User};
 
 /// Answers to the questions of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -13,6 +13,7 @@ use super::{FileKind, Group, Guard, Outcome, Owner, Package, PathState, Stat, Un
 pub struct Reply {
     pub(super) paths: BTreeMap<String, PathState>,
     pub(super) packages: BTreeMap<String, Package>,
+    pub(super) apt: Option<Apt>,
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) users: BTreeMap<String, Option<User>>,
     pub(super) groups: BTreeMap<String, Option<Group>>,
@@ -67,6 +68,15 @@ impl Reply {
         self.packages.get(name).ok_or_else(missing)
     }
 
+    /// apt and dpkg themselves.
+    ///
+    /// # Errors
+    /// The host has no apt, or it was not asked.
+    pub fn apt(&self) -> Result<&Apt, Unreadable> {
+        let missing = || Unreadable::new("this host has no apt").help("hoist installs packages on Debian and its relatives");
+        self.apt.as_ref().ok_or_else(missing)
+    }
+
     /// A unit, by its full name.
     ///
     /// # Errors
@@ -114,6 +124,7 @@ impl Reply {
     pub fn merge(&mut self, other: Reply) {
         self.paths.extend(other.paths);
         self.packages.extend(other.packages);
+        self.apt = other.apt.or(self.apt.take());
         self.units.extend(other.units);
         self.users.extend(other.users);
         self.groups.extend(other.groups);
@@ -138,6 +149,9 @@ impl Reply {
         }
         for name in &probe.packages {
             self.packages.entry(name.clone()).or_default();
+        }
+        if probe.apt || !probe.candidates.is_empty() {
+            self.apt.get_or_insert_default();
         }
         for name in &probe.users {
             self.users.entry(name.clone()).or_default();

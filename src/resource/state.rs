@@ -177,6 +177,26 @@ pub struct Package {
     pub installed: Option<String>,
     /// The version apt would install; asked only where it matters.
     pub candidate: Option<String>,
+    /// Whether apt's lists know the name; asked with the candidate.
+    pub listed: bool,
+    /// An installed package that provides this name, which is not installed itself (`mail-transport-agent`).
+    pub provider: Option<String>,
+    /// Whether dpkg was told to hold it at its version.
+    pub held: bool,
+    /// dpkg's word for a state that is neither "installed" nor "not-installed": `config-files`, `half-configured`, ...
+    pub status: String,
+}
+
+/// apt and dpkg themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(default)]
+pub struct Apt {
+    /// Seconds since the package lists were fetched; `None`: there are none.
+    pub age: Option<u64>,
+    /// Whether the package sources changed after the lists were fetched.
+    pub stale: bool,
+    /// Whether dpkg was interrupted and waits for `dpkg --configure -a`.
+    pub interrupted: bool,
 }
 
 /// A systemd unit.
@@ -193,6 +213,16 @@ pub struct Unit {
     pub file: String,
     /// Whether the unit file changed on disk since systemd read it.
     pub stale: bool,
+    /// Its own name, which is another one than the name asked when that is an alias.
+    pub id: String,
+    /// `simple`, `notify`, `oneshot`, ...; empty for what is no service.
+    pub kind: String,
+    /// Whether it counts as active after its processes ended (`RemainAfterExit`).
+    pub remains: bool,
+    /// Whether it can be told to read its configuration again.
+    pub reloads: bool,
+    /// Whether another unit (a target, a socket, a timer) pulls it in.
+    pub wanted: bool,
 }
 
 /// A line of passwd, with the groups beside the primary one.

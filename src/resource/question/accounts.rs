@@ -26,7 +26,8 @@ pub(super) fn read(probe: &Probe, answers: &Answers, reply: &mut Reply) {
     let Some(groups) = text("group") else { return };
     let groups: Vec<(String, Group)> = groups.lines().filter_map(group_line).collect();
     for name in &probe.groups {
-        let group = groups.iter().find(|(found, _)| found == name).map(|(_, group)| group.clone());
+        // A group may be asked by its number.
+        let group = groups.iter().find(|(found, group)| found == name || group.gid.to_string() == *name).map(|(_, group)| group.clone());
         reply.groups.insert(name.clone(), group);
     }
     let Some(passwd) = text("passwd") else { return };

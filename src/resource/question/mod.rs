@@ -6,6 +6,8 @@ mod packages;
 mod paths;
 mod units;
 
+pub(super) use packages::candidates;
+
 use super::{Guard, Outcome, Probe, Reply};
 use crate::shell::{Answers, Script};
 

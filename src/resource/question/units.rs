@@ -10,7 +10,8 @@ pub(super) fn questions(probe: &Probe) -> Vec<Question> {
     }
     let mut script = Script::new();
     script.words(
-        "systemctl show --property=Id,Names,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload --",
+        "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,RemainAfterExit,CanReload,\
+         WantedBy,RequiredBy,TriggeredBy --",
         probe.units.iter().map(String::as_str),
     );
     vec![Question::new("units", script)]
@@ -27,6 +28,11 @@ pub(super) fn read(probe: &Probe, answers: &Answers, reply: &mut Reply) {
             sub: property("SubState"),
             file: property("UnitFileState"),
             stale: property("NeedDaemonReload") == "yes",
+            id: property("Id"),
+            kind: property("Type"),
+            remains: property("RemainAfterExit") == "yes",
+            reloads: property("CanReload") == "yes",
+            wanted: ["WantedBy", "RequiredBy", "TriggeredBy"].iter().any(|key| !property(key).is_empty()),
         };
         reply.units.insert(name.clone(), unit);
     }
