@@ -12,7 +12,7 @@ mod session;
 mod step;
 mod wrap;
 
-pub use apply::{StepResult, StepStatus};
+pub use apply::{STALE, StepResult, StepStatus};
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};
