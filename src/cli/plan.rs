@@ -26,6 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
+    report::begin(&args.output);
     let work = Work::load(&args.words, &args.hosts, &args.tags, &args.verb)?;
     let previewed = previews(&work, &args.output);
     report::plan(&previewed, &args.output);

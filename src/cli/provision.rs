@@ -6,6 +6,7 @@ use super::{ExitCode, Outcome, Stop, ask};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Preview, Previewed};
 use crate::report;
+use crate::shell::quote;
 
 /// Bring hosts to the state that the roles describe: show what would change, ask, do it
 #[derive(clap::Args)]
@@ -110,6 +111,7 @@ pub fn previews(work: &Work, output: &report::Options) -> Vec<Previewed> {
 
 /// The whole of a run that changes hosts.
 pub fn provision(args: &Args, verb: &str) -> Outcome {
+    report::begin(&args.output);
     let started = std::time::Instant::now();
     let work = Work::load(&args.words, &args.hosts, &args.tags, verb)?;
     let previewed = previews(&work, &args.output);
@@ -122,8 +124,21 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     let progress = report::Progress::start(&args.output, hosts);
     let reports = work.fleet().apply(previewed, &run_line(&work, verb), &|host, event| progress.event(host, event));
     drop(progress);
-    report::summary(&reports, started.elapsed(), &args.output);
-    Ok(report::exit_code(&reports))
+    report::summary(&reports, started.elapsed(), &again(&work, args, verb), &args.output);
+    Ok(match report::exit_code(&reports) {
+        0 => ExitCode::Done,
+        4 => ExitCode::Locked,
+        _ => ExitCode::HostFailed,
+    })
+}
+
+/// The command line that does the same once more, without what picks hosts and answers questions.
+fn again(work: &Work, args: &Args, verb: &str) -> String {
+    let command = if verb == "provision" { vec![verb.to_string()] } else { vec!["run".to_string(), verb.to_string()] };
+    let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
+    let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
+    let words = command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags);
+    words.fold("hoist".to_string(), |line, word| format!("{line} {}", quote(&word).unwrap_or_default()))
 }
 
 /// Who runs what, for the lock and the history on the hosts.

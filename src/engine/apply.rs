@@ -6,6 +6,7 @@ use super::plan::Planned;
 use super::session::{Heard, Session};
 use super::wrap::wrap;
 use super::{Event, Step};
+use crate::diagnostic::Span;
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
@@ -19,7 +20,9 @@ pub struct StepResult {
     /// How long it took.
     pub elapsed: Duration,
     /// The last lines that it printed, standard error behind standard output; of a failed step.
-    pub output: String,
+    pub output: Vec<u8>,
+    /// The task.
+    pub span: Option<Span>,
 }
 
 /// The ways a step can go.
@@ -86,6 +89,7 @@ pub(super) fn run(
     let of = changes.len();
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
     let name = |index: usize| steps[index].name.clone();
+    let span = |index: usize| Some(steps[index].span.clone());
     let answers = session.ask(&text, &mut |heard| match heard {
         Heard::Begin(id) => {
             if let Some(index) = number(id) {
@@ -95,8 +99,8 @@ pub(super) fn run(
             }
         }
         Heard::Data(id, bytes) if number(id).is_some() => {
-            if let Some(line) = String::from_utf8_lossy(bytes).lines().rev().map(str::trim).find(|line| !line.is_empty()) {
-                event(Event::Output(line.to_string()));
+            if let Some(line) = bytes.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty()) {
+                event(Event::Output(line.to_vec()));
             }
         }
         Heard::Data(..) => {}
@@ -105,7 +109,7 @@ pub(super) fn run(
                 let status = if status == 0 { StepStatus::Changed } else { StepStatus::Failed(status) };
                 let elapsed = started.elapsed();
                 event(Event::StepDone { name: name(index), status, elapsed });
-                results.push(StepResult { name: name(index), status, elapsed, output: String::new() });
+                results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
             }
         }
     });
@@ -118,7 +122,7 @@ pub(super) fn run(
                     |id: String| answers.get(&id).map(|answer| [&answer.stdout[..], &answer.stderr[..]].concat()).unwrap_or_default();
                 // Content that could not be staged explains the step that missed it.
                 let both = [said(format!("b{index}")), said(format!("s{index}"))].concat();
-                result.output = last_lines(&String::from_utf8_lossy(&both), 20);
+                result.output = last_lines(&both, 20);
             }
             Ok(results)
         }
@@ -128,7 +132,8 @@ pub(super) fn run(
                     name: name(index),
                     status: StepStatus::Unknown,
                     elapsed: started.elapsed(),
-                    output: String::new(),
+                    output: Vec::new(),
+                    span: span(index),
                 });
             }
             Err((results, failure))
@@ -176,7 +181,7 @@ fn journal_name(key: &str) -> String {
     crate::shell::sha256(key.as_bytes())[..16].to_string()
 }
 
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+fn last_lines(text: &[u8], count: usize) -> Vec<u8> {
+    let lines: Vec<&[u8]> = text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n').collect();
+    lines[lines.len().saturating_sub(count)..].join(&b'\n')
 }

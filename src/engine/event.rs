@@ -32,7 +32,7 @@ pub enum Event {
         of: usize,
     },
     /// A running step printed a line.
-    Output(String),
+    Output(Vec<u8>),
     /// A step is through.
     StepDone {
         /// Its name.

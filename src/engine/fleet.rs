@@ -27,6 +27,8 @@ pub struct Previewed {
     pub outcome: Result<Preview, HostFailure>,
     /// Remote processes started so far.
     pub execs: usize,
+    /// How long it took.
+    pub elapsed: Duration,
     connection: Option<Box<dyn Connection>>,
 }
 
@@ -55,6 +57,7 @@ impl Fleet<'_> {
     /// Probes and plans all hosts.
     pub fn preview(&self, job: &Job<'_>, connect: Connect<'_>, events: Events<'_>) -> Vec<Previewed> {
         let one = |target: &Target<'_>| {
+            let started = Instant::now();
             let event = |event| events(&target.name, event);
             event(Event::Phase(Phase::Connecting));
             let mut connection = match connect(target) {
@@ -65,13 +68,15 @@ impl Fleet<'_> {
                         host: target.name.clone(),
                         outcome: Err(HostFailure::Unreachable(failure)),
                         execs: 0,
+                        elapsed: started.elapsed(),
                         connection: None,
                     };
                 }
             };
             let outcome = Preview::make(connection.as_mut(), job, target, &event);
             event(Event::Phase(Phase::Done));
-            Previewed { host: target.name.clone(), outcome, execs: connection.execs(), connection: Some(connection) }
+            let (execs, elapsed) = (connection.execs(), started.elapsed());
+            Previewed { host: target.name.clone(), outcome, execs, elapsed, connection: Some(connection) }
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
     }
@@ -79,11 +84,13 @@ impl Fleet<'_> {
     /// Applies what was planned on every host that has a plan; the others are reported with why they have none.
     pub fn apply(&self, previewed: Vec<Previewed>, run: &str, events: Events<'_>) -> Vec<HostReport> {
         let one = |previewed: Previewed| {
-            let report = match previewed.outcome {
+            let started = Instant::now();
+            let mut report = match previewed.outcome {
                 Ok(preview) => preview.apply(run, &|event| events(&previewed.host, event)),
                 Err(failure) => HostReport { host: previewed.host, failure: Some(failure), ..HostReport::default() },
             };
             drop(previewed.connection);
+            report.elapsed = previewed.elapsed + started.elapsed();
             report
         };
         self.pool().install(|| previewed.into_par_iter().map(one).collect())

@@ -2,6 +2,7 @@
 //! change of unknown reach, until nothing is left; then the handlers.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -69,6 +70,8 @@ pub struct Preview {
 
 /// A play on a host, planned.
 pub struct PlayPreview {
+    /// Which play of the job it is, from 0: hosts need not be in all of them.
+    pub play: usize,
     /// Its steps and handlers.
     pub steps: PlaySteps,
     /// A verdict for each step.
@@ -84,6 +87,10 @@ pub struct HostReport {
     pub same: usize,
     /// Steps and handlers that changed something or failed, in the order in which they ran.
     pub results: Vec<StepResult>,
+    /// Handlers that were notified and did not run, by key: the next run starts with them.
+    pub pending: Vec<String>,
+    /// How long it took, from the first connection; without the time in which a plan waited for an answer.
+    pub elapsed: Duration,
     /// Why it did not come to its end, if it did not.
     pub failure: Option<HostFailure>,
 }
@@ -105,14 +112,14 @@ impl Preview {
         let (mut session, facts) = open(connection, sudo).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
-        let all: Vec<&Step> = plays.iter().flat_map(|play| &play.steps).collect();
+        let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
         let reply = probe(&mut session, &all).map_err(HostFailure::Unreachable)?;
         let mut verdicts = plan(all.into_iter().enumerate(), reply).into_iter();
         let plays = plays
             .into_iter()
-            .map(|steps| {
+            .map(|(play, steps)| {
                 let planned = (0..steps.steps.len()).zip(verdicts.by_ref()).map(|(step, planned)| Planned { step, ..planned }).collect();
-                PlayPreview { steps, planned }
+                PlayPreview { play, steps, planned }
             })
             .collect();
         Ok(Self { host: target.name.clone(), plays, pending: facts.pending, session })
@@ -162,9 +169,10 @@ impl Preview {
                 return Err(HostFailure::Unreachable(Failure::new(Cause::Protocol, format!("the state folder cannot be used: {words}"))));
             }
         }
+        report.pending = self.pending.clone();
         let mut pending = std::mem::take(&mut self.pending);
         for play in std::mem::take(&mut self.plays) {
-            let PlayPreview { mut steps, planned } = play;
+            let PlayPreview { mut steps, planned, .. } = play;
             let handlers = std::mem::take(&mut steps.handlers);
             // What an earlier run left behind comes first; what is no handler of ours any more is dropped at the end.
             let (left, others): (Vec<String>, Vec<String>) =
@@ -178,6 +186,7 @@ impl Preview {
         if !pending.is_empty() {
             self.session.ask(apply::forget(&pending).text(), &mut |_| {}).map_err(HostFailure::Unknown)?;
         }
+        report.pending.clear();
         Ok(())
     }
 
@@ -220,6 +229,9 @@ impl Preview {
                     Err((results, failure)) => (results, Some(failure)),
                 };
                 for (planned, result) in batch.iter().zip(&results) {
+                    // The journal is written before the step runs, so a failed one leaves its handlers there too.
+                    let fresh = steps[planned.step].notify.iter().filter(|key| !report.pending.contains(key)).cloned().collect::<Vec<_>>();
+                    report.pending.extend(fresh);
                     if result.status == StepStatus::Changed {
                         let fresh = steps[planned.step].notify.iter().filter(|key| !notified.contains(key)).cloned().collect::<Vec<_>>();
                         notified.extend(fresh);
@@ -257,6 +269,7 @@ impl Preview {
             let more = self.steps(&handler.steps, None, report, event)?;
             notified.extend(more);
             self.session.ask(apply::forget(std::slice::from_ref(&handler.key)).text(), &mut |_| {}).map_err(HostFailure::Unknown)?;
+            report.pending.retain(|key| *key != handler.key);
         }
         Ok(any)
     }
@@ -269,14 +282,15 @@ pub(super) fn open(connection: &mut dyn Connection, sudo: bool) -> Result<(Sessi
     Ok((session, Facts::read(&answers)))
 }
 
-/// The steps of each play for a host with these facts.
-pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<PlaySteps>, Diagnostics> {
+/// The number and the steps of each play for a host with these facts.
+pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<(usize, PlaySteps)>, Diagnostics> {
     let mut fixed = target.fixed.clone();
     fixed.insert("facts".to_string(), json!(facts.values));
     let values = HostValues { given: &target.given, fixed: &fixed, login_user: &target.login_user, manner: &target.manner };
     let mut problems = Diagnostics::new();
-    let plays = job.plays.iter().filter(|play| play.hosts.contains(&target.name));
-    let settled: Vec<PlaySteps> = plays.filter_map(|play| problems.take(play_steps(job, play, &values))).collect();
+    let plays = job.plays.iter().enumerate().filter(|(_, play)| play.hosts.contains(&target.name));
+    let settled: Vec<(usize, PlaySteps)> =
+        plays.filter_map(|(number, play)| Some((number, problems.take(play_steps(job, play, &values))?))).collect();
     problems.or(settled)
 }
 

@@ -31,5 +31,5 @@ use crate::diagnostic::Diagnostics;
 /// Every mistake in its tasks, templates and variables.
 pub fn check(job: &Job<'_>, target: &Target<'_>) -> Result<usize, Diagnostics> {
     let plays = host::settle(job, target, &sample_facts())?;
-    Ok(plays.iter().map(|play| play.steps.len()).sum())
+    Ok(plays.iter().map(|(_, play)| play.steps.len()).sum())
 }

@@ -1,81 +1,112 @@
-//! The only room that prints.
+//! The only room that prints. Results go to stdout, everything else to stderr.
+//!
+//! Whoever renders returns text with colours in it, and has escaped what may come from a host ([`terminal`]); the
+//! streams take the colours out where they do not belong. `json` is the same for programs. The functions here put the
+//! two together: data in, print.
+
+mod diagnostic;
+mod diff;
+mod failure;
+mod json;
+mod ping;
+mod plan;
+mod progress;
+mod streams;
+mod style;
+mod summary;
+mod table;
+mod terminal;
+mod words;
+
+use std::time::Duration;
+
+pub use diff::Depth;
+pub use progress::Progress;
+pub use streams::{begin, failed};
+pub use summary::exit_code;
+pub use table::{Cell, Table};
+pub use terminal::escape;
+pub use words::count;
+
 use crate::diagnostic::Diagnostics;
-use crate::engine::*;
+use crate::engine::{HostReport, Pong, Previewed};
 use crate::transport::Failure;
 
-#[derive(clap::Args, Debug, Default)]
+/// What is printed.
+#[derive(clap::Args, Debug, Clone, Copy, Default)]
+#[group(skip)]
 pub struct Options {
+    /// Print events for programs, one JSON object a line
     #[arg(long)]
     pub json: bool,
+
+    /// How much of each diff to show
+    #[arg(long, value_name = "DEPTH", value_enum, default_value_t)]
+    pub diff: Depth,
 }
 
-pub fn diagnostics(p: &Diagnostics) {
-    for d in p.iter() {
-        let at = d.labels.first().map(|l| l.0.to_string()).unwrap_or_default();
-        eprintln!("{:?}: {} at {at} {:?}", d.severity, d.summary, d.help);
+/// Prints a result, escaped; line ends in it stay.
+pub fn line(text: &str) {
+    streams::stdout(&lines(text));
+}
+
+/// Prints something that is no result, escaped; line ends in it stay.
+pub fn note(text: &str) {
+    streams::stderr(&lines(text));
+}
+
+fn lines(text: &str) -> String {
+    text.split('\n').map(|line| terminal::escape_line(line) + "\n").collect()
+}
+
+/// Prints rows under a head, as a result.
+pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new(head.iter().map(Cell::new));
+    rows.into_iter().for_each(|row| table.row(row.into_iter().map(Cell::new)));
+    streams::stdout(&table.text());
+}
+
+/// Prints errors and warnings.
+pub fn diagnostics(diagnostics: &Diagnostics) {
+    if streams::is_json() {
+        diagnostics.iter().for_each(|diagnostic| streams::stdout(&json::line("diagnostic", json::diagnostic(diagnostic))));
+    } else {
+        streams::stderr(&diagnostic::text(diagnostics, streams::size().0));
     }
 }
-pub fn line(t: &str) {
-    println!("{t}");
+
+/// Prints why a host was not reached.
+pub fn failure(host: &str, failure: &Failure) {
+    streams::stderr(&failure::of_host(host, failure));
 }
-pub fn table(_h: &[&str], rows: Vec<Vec<String>>) {
-    for r in rows {
-        println!("{}", r.join("  "));
+
+/// Prints what hosts answer to a ping: a line each as a result, causes and remedies behind.
+pub fn ping(answers: &[Pong]) {
+    let (result, troubles) = ping::text(answers);
+    streams::stdout(&result);
+    streams::stderr(&troubles);
+}
+
+/// Prints what will be done on all hosts.
+pub fn plan(previewed: &[Previewed], options: &Options) {
+    let hosts: Vec<plan::HostPlan<'_>> = previewed.iter().map(plan::HostPlan::from).collect();
+    if options.json {
+        events(json::plan(&hosts));
+    } else {
+        streams::stdout(&plan::text(&hosts, options.diff));
     }
 }
-pub fn count(n: usize, w: &str) -> String {
-    if n == 1 { format!("1 {w}") } else { format!("{n} {w}s") }
-}
-pub fn failure(h: &str, f: &Failure) {
-    eprintln!("{h}: {f} {:?}", f.remedy);
-}
-pub fn ping(p: &[Pong]) {
-    for p in p {
-        match &p.outcome {
-            Ok(f) => println!("{}: ok {} {} {:?}", p.host, f.values["distribution"], f.values["distribution_release"], p.elapsed),
-            Err(f) => failure(&p.host, f),
-        }
+
+/// Prints what became of all hosts in `elapsed`. `again` is the command line that does the same once more, on all of
+/// them: advice is made of it.
+pub fn summary(reports: &[HostReport], elapsed: Duration, again: &str, options: &Options) {
+    if options.json {
+        events(json::summary(reports, elapsed));
+    } else {
+        streams::stdout(&summary::text(reports, elapsed, again));
     }
 }
-pub fn plan(p: &[Previewed], _o: &Options) {
-    for h in p {
-        match &h.outcome {
-            Err(e) => println!("{}: {e:?}", h.host),
-            Ok(v) => {
-                println!("{}: execs {} pending {:?}", h.host, h.execs, v.pending);
-                for pl in &v.plays {
-                    for q in &pl.planned {
-                        let s = &pl.steps.steps[q.step];
-                        match &q.verdict {
-                            Verdict::Same => {}
-                            Verdict::Change(c) => println!("  {:?} {} {:?}", c.action, s.name, c.diff),
-                            other => println!("  ? {} {other:?}", s.name),
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-pub struct Progress;
-impl Progress {
-    pub fn start(_o: &Options, _h: Vec<String>) -> Self {
-        Self
-    }
-    pub fn event(&self, h: &str, e: Event) {
-        if std::env::var_os("V").is_some() {
-            eprintln!("{h} {e:?}");
-        }
-    }
-}
-pub fn summary(r: &[HostReport], t: std::time::Duration, _o: &Options) {
-    for r in r {
-        println!("{}: {} changed, {} same {:?} in {t:?}", r.host, r.changed(), r.same, r.failure);
-        for s in &r.results {
-            println!("   {s:?}");
-        }
-    }
-}
-pub fn exit_code(r: &[HostReport]) -> crate::cli::ExitCode {
-    if r.iter().any(|r| r.failure.is_some()) { crate::cli::ExitCode::HostFailed } else { crate::cli::ExitCode::Done }
+
+fn events(events: Vec<json::Event>) {
+    events.into_iter().for_each(|(name, fields)| streams::stdout(&json::line(name, fields)));
 }

@@ -1,0 +1,69 @@
+//! Why a host did not come to its end: a word for tables, and the whole of it.
+
+use super::diagnostic;
+use super::style::{BOLD, DIM, ERROR, paint};
+use super::terminal::{escape, escape_line};
+use super::words::{indent, time};
+use crate::engine::{HostFailure, StepResult, StepStatus};
+use crate::resource::Unreadable;
+use crate::transport::{Cause, Failure};
+
+/// In one word: `failed`, `unreachable`, `unknown`, `locked`.
+pub fn word(failure: &HostFailure) -> &'static str {
+    match failure {
+        HostFailure::Unreachable(Failure { cause: Cause::Name | Cause::Refused | Cause::Timeout | Cause::Lost, .. }) => "unreachable",
+        // The host is there and says no: that is another trouble than a host that is down.
+        HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) => "failed",
+        HostFailure::Unknown(_) => "unknown",
+        HostFailure::Locked(_) => "locked",
+    }
+}
+
+/// Why a host was not reached, under its name.
+pub fn of_host(host: &str, failure: &Failure) -> String {
+    let head = format!("{} {}\n", paint(BOLD, escape(host) + ":"), escape(failure.to_string()));
+    head + &remedy(failure)
+}
+
+/// All of it, in lines.
+pub fn text(failure: &HostFailure) -> String {
+    let head = |rest: String| format!("{} {rest}\n", paint(ERROR, format!("{}:", word(failure))));
+    match failure {
+        HostFailure::Unreachable(failure) => head(escape(failure.to_string())) + &remedy(failure),
+        HostFailure::Unknown(failure) => {
+            head(format!("the line broke after work had begun: {}", escape(failure.to_string()))) + &remedy(failure)
+        }
+        HostFailure::Tasks(diagnostics) => head("its tasks have mistakes".to_string()) + &indent(&diagnostic::text(diagnostics, 100), 4),
+        HostFailure::Plan(steps) => steps.iter().map(|(name, why)| head(escape(name)) + &unreadable(why)).collect(),
+        HostFailure::Step(result) => head(escape(&result.name)) + &step(result),
+        HostFailure::Locked(who) => head(format!("another run holds the lock: {}", escape(who))),
+    }
+}
+
+fn remedy(failure: &Failure) -> String {
+    failure.remedy.iter().map(|line| format!("    {}\n", escape(line))).collect()
+}
+
+fn unreadable(why: &Unreadable) -> String {
+    let help = why.help.iter().map(|help| format!("    help: {}\n", escape(help)));
+    std::iter::once(format!("    {}\n", escape(&why.message))).chain(help).collect()
+}
+
+/// Where the task of a step is, how it went, what it said.
+pub fn step(result: &StepResult) -> String {
+    let place = result.span.iter().map(|span| format!("    {}\n", paint(DIM, format!("at {}", escape(span.to_string())))));
+    let after = time(result.elapsed);
+    let how = match result.status {
+        StepStatus::Failed(status) => format!("exit status {status} after {after}"),
+        StepStatus::Unknown => format!("the line broke after {after}: it may have happened or not"),
+        StepStatus::Same | StepStatus::Changed => format!("after {after}"),
+    };
+    place.chain([format!("    {how}\n")]).chain(output(&result.output)).collect()
+}
+
+/// The last lines of a step, marked as what the host said.
+fn output(bytes: &[u8]) -> impl Iterator<Item = String> {
+    let text = bytes.trim_ascii_end();
+    let lines = text.split(|byte| *byte == b'\n').filter(move |_| !text.is_empty());
+    lines.map(|line| format!("    {} {}\n", paint(DIM, "|"), escape_line(line.strip_suffix(b"\r").unwrap_or(line))))
+}

@@ -1,0 +1,57 @@
+//! How the hosts get on, while they do: bars on a terminal, lines where there is none, events for programs.
+
+mod bars;
+
+use bars::Bars;
+
+use super::terminal::escape;
+use super::words::time;
+use super::{Options, json, streams, style};
+use crate::engine::{Event, StepStatus};
+
+/// Takes the events of a run: `&|host, event| progress.event(host, event)`. Dropping it clears the bars.
+pub struct Progress {
+    to: To,
+}
+
+enum To {
+    Bars(Bars),
+    Lines,
+    Programs,
+}
+
+impl Progress {
+    /// For a run on these hosts.
+    pub fn start(options: &Options, hosts: Vec<String>) -> Self {
+        let to = match options.json {
+            true => To::Programs,
+            false if streams::is_terminal() => To::Bars(Bars::new(&hosts, streams::size().1)),
+            false => To::Lines,
+        };
+        Self { to }
+    }
+
+    /// Takes one event, from any thread.
+    pub fn event(&self, host: &str, event: Event) {
+        match &self.to {
+            To::Bars(bars) => bars.event(host, event),
+            To::Lines => line(host, &event).into_iter().for_each(|line| streams::stderr(&line)),
+            To::Programs => {
+                let (name, fields) = json::event(host, &event);
+                streams::stdout(&json::line(name, fields));
+            }
+        }
+    }
+}
+
+/// What is worth a line in a log: steps that changed something or failed.
+fn line(host: &str, event: &Event) -> Option<String> {
+    let Event::StepDone { name, status, elapsed } = event else { return None };
+    let how = match status {
+        StepStatus::Same => return None,
+        StepStatus::Changed => style::paint(style::YELLOW, "changed"),
+        StepStatus::Failed(_) => style::paint(style::ERROR, "failed"),
+        StepStatus::Unknown => style::paint(style::ERROR, "unknown"),
+    };
+    Some(format!("{}: {how}: {} ({})\n", escape(host), escape(name), time(*elapsed)))
+}

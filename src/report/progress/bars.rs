@@ -1,0 +1,177 @@
+//! Bars: one for each of about a dozen hosts, those that do most first, and a total. They stay in place, and nothing
+//! of them is left when they are dropped.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::engine::{Event, Phase};
+use crate::report::terminal::escape;
+use crate::report::words::count;
+
+const VISIBLE: usize = 12;
+const TICK: Duration = Duration::from_millis(125);
+
+/// The bars of a run.
+pub struct Bars(Mutex<State>);
+
+struct State {
+    multi: MultiProgress,
+    total: ProgressBar,
+    all: usize,
+    done: usize,
+    names: usize,
+    visible: usize,
+    /// Those at work, in the order in which they began.
+    hosts: Vec<Host>,
+}
+
+struct Host {
+    name: String,
+    phase: Phase,
+    step: String,
+    output: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Bars {
+    /// For these hosts, on a terminal with so many rows.
+    pub fn new(hosts: &[String], rows: usize) -> Self {
+        let multi = MultiProgress::new();
+        let total = multi.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
+        total.enable_steady_tick(TICK);
+        let state = State {
+            multi,
+            total,
+            all: hosts.len(),
+            done: 0,
+            names: hosts.iter().map(|name| escape(name).width()).max().unwrap_or(0).min(30),
+            visible: VISIBLE.min(rows.saturating_sub(2)),
+            hosts: Vec::new(),
+        };
+        state.show_total();
+        Self(Mutex::new(state))
+    }
+
+    /// Takes one event, from any thread.
+    pub fn event(&self, host: &str, event: Event) {
+        // Bars are for the eye; after a panic elsewhere they are still worth drawing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).event(host, event);
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for bar in state.hosts.iter().filter_map(|host| host.bar.as_ref()).chain([&state.total]) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl State {
+    fn event(&mut self, name: &str, event: Event) {
+        let at = self.hosts.iter().position(|host| host.name == name);
+        if event == Event::Phase(Phase::Done) {
+            self.done += 1;
+            if let Some(at) = at {
+                self.hide(at);
+                self.hosts.remove(at);
+            }
+        } else {
+            let at = at.unwrap_or_else(|| {
+                let (step, output) = (String::new(), String::new());
+                self.hosts.push(Host { name: name.to_string(), phase: Phase::Connecting, step, output, bar: None });
+                self.hosts.len() - 1
+            });
+            self.hosts[at].take(event);
+        }
+        self.settle();
+        self.show_total();
+    }
+
+    /// Gives the bars to the hosts that do most; among equals to those that began first.
+    fn settle(&mut self) {
+        let mut order: Vec<usize> = (0..self.hosts.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(self.hosts[*at].weight()));
+        for at in order.split_off(self.visible.min(order.len())) {
+            self.hide(at);
+        }
+        order.sort_unstable();
+        for at in order {
+            if self.hosts[at].bar.is_none() {
+                let bar = ProgressBar::new_spinner()
+                    .with_style(style(&format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}", self.names)));
+                let bar = self.multi.insert_before(&self.total, bar.with_prefix(escape(&self.hosts[at].name)));
+                bar.enable_steady_tick(TICK);
+                self.hosts[at].bar = Some(bar);
+                self.hosts[at].show();
+            }
+        }
+    }
+
+    fn hide(&mut self, at: usize) {
+        if let Some(bar) = self.hosts[at].bar.take() {
+            bar.finish_and_clear();
+            self.multi.remove(&bar);
+        }
+    }
+
+    fn show_total(&self) {
+        let hidden = self.hosts.iter().filter(|host| host.bar.is_none()).count();
+        let more = if hidden > 0 { format!(", {hidden} more at work") } else { String::new() };
+        self.total.set_message(format!("{} of {} done{more}", self.done, count(self.all, "host")));
+    }
+}
+
+impl Host {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Phase(phase) => {
+                self.phase = phase;
+                self.step = String::new();
+                self.output = String::new();
+                self.restart();
+            }
+            Event::StepStarted { name, number, of } => {
+                self.step = format!("{number}/{of} {}", escape(name));
+                self.output = String::new();
+                self.restart();
+            }
+            Event::Output(line) => self.output = escape(line),
+            Event::StepDone { .. } => {}
+        }
+        self.show();
+    }
+
+    fn weight(&self) -> u8 {
+        match self.phase {
+            Phase::Applying => 2,
+            Phase::Probing => 1,
+            Phase::Connecting | Phase::Done => 0,
+        }
+    }
+
+    fn restart(&self) {
+        if let Some(bar) = &self.bar {
+            bar.reset_elapsed();
+        }
+    }
+
+    fn show(&self) {
+        let Some(bar) = &self.bar else { return };
+        let phase = match self.phase {
+            Phase::Connecting => "connecting",
+            Phase::Probing => "asking",
+            Phase::Applying | Phase::Done => "working",
+        };
+        let what = if self.step.is_empty() { phase } else { &self.step };
+        bar.set_message(if self.output.is_empty() { what.to_string() } else { format!("{what} | {}", self.output) });
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates here are well-formed")
+}
