@@ -47,9 +47,15 @@ pub fn run(args: &Args) -> Outcome {
     let place = if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
     report::line("");
     report::line("next:");
-    report::line(&format!("  {place}hoist check                     # is all of it right? contacts nothing"));
-    report::line(&format!("  {place}hoist hosts trust env={}        # see and record the host's key", args.env));
-    report::line(&format!("  {place}hoist plan env={}               # what would change", args.env));
-    report::line(&format!("  {place}hoist provision env={}          # change it", args.env));
+    let steps = [
+        ("hoist check".to_string(), "is all of it right? contacts nothing"),
+        (format!("hoist hosts trust env={}", args.env), "see and record the host's key"),
+        (format!("hoist plan env={}", args.env), "what would change"),
+        (format!("hoist provision env={}", args.env), "change it"),
+    ];
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    for (command, why) in steps {
+        report::line(&format!("  {place}{command:width$}  # {why}"));
+    }
     Ok(ExitCode::Done)
 }

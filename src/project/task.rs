@@ -1,6 +1,6 @@
 //! One task as it stands in a role: its kind, the arguments, the keywords. Which kinds there are is not known here.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
 use crate::yaml::{Entry, Node, Value};
 
 /// A task of a role.
@@ -53,6 +53,23 @@ impl Manner {
     }
 }
 
+/// Keywords that an Ansible user may write, and what to do instead.
+const FOREIGN: [(&str, &str); 13] = [
+    ("register", "conditions ask for facts and variables; a command says itself when it is needed: `creates`, `unless`, `only_if`"),
+    ("changed_when", "a command that only looks says `probe: true`; one that acts says when it is needed: `creates`, `unless`, `only_if`"),
+    ("failed_when", "write the condition into the command: `shell: { cmd: \"... || true\" }`"),
+    ("ignore_errors", "say what may be missing: `only_if: ...` on a command"),
+    ("no_log", "secrets are masked by themselves"),
+    ("delegate_to", "give the other host a play of its own"),
+    ("local_action", "give this machine a play of its own (`ansible_connection=local`)"),
+    ("with_dict", "loop over pairs: `loop: \"{{ mapping | pairs }}\"`, item[0] is the key and item[1] the value"),
+    ("block", "put the keywords on the tasks, or on the role in hoist.yml"),
+    ("include_tasks", "put the tasks into a role of their own"),
+    ("import_tasks", "put the tasks into a role of their own"),
+    ("check_mode", "a plan never changes anything; a command that only looks says `probe: true`"),
+    ("sudo", "say `become: true`"),
+];
+
 /// The keywords of a task.
 pub const KEYWORDS: [&str; 10] = ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items"];
 
@@ -64,17 +81,36 @@ impl Task {
     pub fn read(node: &Node) -> Result<Self, Diagnostics> {
         let entries = node.expect_mapping("a task")?;
         let mut problems = Diagnostics::new();
-        let kinds: Vec<&Entry> = entries.iter().filter(|entry| !KEYWORDS.contains(&entry.key.as_str())).collect();
+        let others: Vec<&Entry> = entries.iter().filter(|entry| !KEYWORDS.contains(&entry.key.as_str())).collect();
+        let mut kinds: Vec<&Entry> = Vec::new();
+        for entry in &others {
+            let close = suggest::closest(&entry.key, KEYWORDS).filter(|_| others.len() > 1);
+            match (FOREIGN.iter().find(|(keyword, _)| *keyword == entry.key), close) {
+                (Some((keyword, advice)), _) => {
+                    problems.push(
+                        Diagnostic::error(format!("`{keyword}` is a keyword of Ansible that hoist does not have"))
+                            .at(&entry.key_span)
+                            .help(*advice),
+                    );
+                }
+                (None, Some(close)) => {
+                    problems.push(
+                        Diagnostic::error(format!("unknown keyword `{}`", entry.key))
+                            .at(&entry.key_span)
+                            .help(format!("did you mean `{close}`?")),
+                    );
+                }
+                (None, None) => kinds.push(entry),
+            }
+        }
         let [kind] = kinds[..] else {
-            let error = match kinds[..] {
+            problems.push(match kinds[..] {
                 [] => Diagnostic::error("this task does nothing: it has no kind (`package`, `file`, `template`, ...)").at(&node.span),
-                _ => kinds
-                    .iter()
-                    .fold(Diagnostic::error("a task has one kind, this one has several unknown keys or kinds"), |error, entry| {
-                        error.label(&entry.key_span, format!("`{}`", entry.key))
-                    }),
-            };
-            return Err(error.into());
+                _ => kinds.iter().fold(Diagnostic::error("a task has one kind; of these, only one can be meant"), |error, entry| {
+                    error.label(&entry.key_span, format!("`{}`", entry.key))
+                }),
+            });
+            return Err(problems);
         };
         let notify = node.get("notify").and_then(|node| problems.take(names(node, "notify"))).unwrap_or_default();
         let vars = node.get("vars").and_then(|node| problems.take(node.expect_mapping("`vars`"))).unwrap_or_default().to_vec();

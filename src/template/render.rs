@@ -20,8 +20,8 @@ pub struct Templates {
 pub struct Template {
     tera: Tera,
     text: String,
-    /// Bytes put in front of the user's text by [`Templates::expression`].
-    shift: usize,
+    /// Where the user's text stands in it: [`Templates::expression`] puts something around.
+    own: std::ops::Range<usize>,
     place: Place,
 }
 
@@ -51,7 +51,7 @@ impl Templates {
     /// # Errors
     /// Syntax, unknown filters and tests, at their place.
     pub fn compile(&self, text: &str, place: Place) -> Result<Template, Diagnostic> {
-        self.compile_shifted(text.to_string(), 0, place)
+        self.compile_part(text.to_string(), 0..text.len(), place)
     }
 
     /// Compiles an expression (what stands between `{{` and `}}`), to be used with [`Template::value`].
@@ -60,14 +60,14 @@ impl Templates {
     /// As [`Templates::compile`].
     pub fn expression(&self, expression: &str, place: Place) -> Result<Template, Diagnostic> {
         const OPEN: &str = "{{ (";
-        self.compile_shifted(format!("{OPEN}{expression}) | to_json }}}}"), OPEN.len(), place)
+        self.compile_part(format!("{OPEN}{expression}) | to_json }}}}"), OPEN.len()..OPEN.len() + expression.len(), place)
     }
 
-    fn compile_shifted(&self, text: String, shift: usize, place: Place) -> Result<Template, Diagnostic> {
+    fn compile_part(&self, text: String, own: std::ops::Range<usize>, place: Place) -> Result<Template, Diagnostic> {
         let mut tera = Tera::default();
         tera.register_from(&self.base);
         tera.autoescape_on(Vec::<String>::new());
-        let mut template = Template { tera, text, shift, place };
+        let mut template = Template { tera, text, own, place };
         let added = template.tera.add_raw_template(NAME, &template.text);
         match added {
             Ok(()) => Ok(template),
@@ -140,8 +140,8 @@ impl Template {
     }
 
     fn locate(&self, range: std::ops::Range<usize>) -> Span {
-        let text = &self.text[self.shift..];
-        self.place.locate(text, range.start.saturating_sub(self.shift)..range.end.saturating_sub(self.shift))
+        let start = self.own.start;
+        self.place.locate(&self.text[self.own.clone()], range.start.saturating_sub(start)..range.end.saturating_sub(start))
     }
 
     // Built from kind, message and place only: the engine's own report may print values.
@@ -238,6 +238,19 @@ mod tests {
         let node = node.get("key").expect("key");
         let template = Templates::default().compile(node.as_str().expect("text"), Place::node(&node.span)).expect("it parses");
         assert_eq!(template.undefined("oops", &[]).labels[0].0.to_string(), "v.yml:3:13");
+    }
+
+    #[test]
+    fn an_error_in_an_expression_points_into_the_value() {
+        let source = Source::new("v.yml", "when: a and  oops == 1\nb: \"{{ oops }}\"\n");
+        let node = crate::yaml::parse(&source).expect("valid");
+        let place = |key: &str| {
+            let node = node.get(key).expect("it is there");
+            let text = node.as_str().expect("text");
+            let template = Templates::default().expression(expression(text).unwrap_or(text), Place::node(&node.span)).expect("it parses");
+            template.place_of("oops").to_string()
+        };
+        assert_eq!((place("when").as_str(), place("b").as_str()), ("v.yml:1:14", "v.yml:2:8"));
     }
 
     #[test]

@@ -42,6 +42,10 @@ fn failure(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnostics {
     // The library ends its messages with the place, which the snippet shows already.
     let text = text.split(" at line ").next().unwrap_or(&text).trim().trim_start_matches("error: ").to_string();
     let text = text.split_once(": ").filter(|(head, _)| head.starts_with("line ")).map_or(text.clone(), |(_, tail)| tail.to_string());
+    let text = match text.strip_prefix("duplicate mapping key: ").map(|rest| rest.split(", set ").next().unwrap_or(rest)) {
+        Some(key) => format!("the key `{key}` stands here twice"),
+        None => text,
+    };
     let line = Span::line_of(source, span.line_column().0);
     let mut diagnostic = Diagnostic::error(format!("invalid YAML: {text}")).at(&span);
     if line.text().contains('\t') {
@@ -218,7 +222,11 @@ mod tests {
     // I30
     #[test]
     fn mistakes_are_pointed_at() {
-        assert!(problem("a: 1\nb: 2\na: 3\n").starts_with("f.yml:3:1: invalid YAML: duplicate"), "{}", problem("a: 1\nb: 2\na: 3\n"));
+        assert!(
+            problem("a: 1\nb: 2\na: 3\n").starts_with("f.yml:3:1: invalid YAML: the key `a` stands here twice"),
+            "{}",
+            problem("a: 1\nb: 2\na: 3\n")
+        );
         assert!(problem("mode: 0644\n").starts_with("f.yml:1:7: `0644` is a number with a leading zero"));
         assert!(problem("a:\n\tb: 1\n").starts_with("f.yml:2:1: invalid YAML"), "{}", problem("a:\n\tb: 1\n"));
         assert!(problem("a: [1\n").contains("invalid YAML"), "{}", problem("a: [1\n"));

@@ -103,6 +103,12 @@ fn run(transcript: &Node, root: &Path) -> (Transcript, usize) {
         match &entry.node.value {
             Value::Null => std::fs::remove_file(&path).expect("the base has it"),
             Value::String(text) => write(&path, text, port),
+            // Content that no YAML text can have.
+            Value::Mapping(entries) if entries[0].key == "hex" => {
+                let hex = entries[0].node.as_str().expect("text");
+                let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+                std::fs::write(&path, bytes).expect("writable");
+            }
             other => panic!("files: {other:?} is no text"),
         }
     }
