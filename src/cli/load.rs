@@ -99,6 +99,8 @@ impl Site {
         environment.set_words(words);
         let library = Library::new(project.layout.root(), Some(name));
         let roles = project.roles(&library, problems);
+        let bools: Vec<&str> = roles.values().flat_map(Role::bools).collect();
+        environment.check_values(&|name| bools.contains(&name), problems);
         let selected: Vec<String> = match limit {
             Some(pattern) => problems.take(pattern.select(&environment.inventory))?.iter().map(|host| host.name.clone()).collect(),
             None => environment.inventory.hosts().iter().map(|host| host.name.clone()).collect(),

@@ -37,14 +37,8 @@ impl Environment {
         let source = problems.take(layout.inventory(name))?;
         let inventory = Inventory::read(&source, problems);
         let what = source.name().display().to_string();
-        let is_yaml = source.name().extension().is_some();
-        let mut written = |name: &str, vars: &[Entry], layer| {
-            // Settings of the connection are typed, so `yes` does no harm there.
-            for var in vars.iter().filter(|var| is_yaml && !var.key.starts_with("ansible_")) {
-                check_value(&var.node, problems);
-            }
-            (name.to_string(), definitions(vars, layer, &what, &mut Diagnostics::new()))
-        };
+        let written =
+            |name: &str, vars: &[Entry], layer| (name.to_string(), definitions(vars, layer, &what, &mut Diagnostics::new()));
         let groups = inventory.groups().iter().map(|group| written(&group.name, &group.vars, Layer::EnvironmentGroupVars));
         let inventory_groups = groups.collect();
         let inventory_hosts = inventory.hosts().iter().map(|host| written(&host.name, &host.vars, Layer::HostVars)).collect();
@@ -57,6 +51,19 @@ impl Environment {
         let host_files = files.sets(&layout.of(name, "host_vars"), Layer::HostVars, "host", &host_names);
         let (name, secrets, words) = (name.to_string(), Vec::new(), Vec::new());
         Some(Self { name, inventory, project_groups, inventory_groups, group_files, inventory_hosts, host_files, secrets, words })
+    }
+
+    /// Reports values that Ansible reads in another way than hoist does. `typed` says which names are inputs of a type
+    /// that takes them all the same.
+    pub fn check_values(&self, typed: &dyn Fn(&str) -> bool, problems: &mut Diagnostics) {
+        let sets = [&self.project_groups, &self.inventory_groups, &self.group_files, &self.inventory_hosts, &self.host_files];
+        for definition in sets.iter().flat_map(|sets| sets.values().flatten()) {
+            // An inventory in INI form has types of its own; settings of the connection are typed.
+            let is_yaml = definition.node.span.source().name().extension().is_some();
+            if is_yaml && !definition.name.starts_with("ansible_") && !typed(&definition.name) {
+                check_value(&definition.node, problems);
+            }
+        }
     }
 
     /// Adds the decrypted content of `secrets.age` (`what`, for messages). Nothing that is kept or reported points into
@@ -199,7 +206,6 @@ impl Files<'_> {
         let Some(node) = self.problems.take(crate::yaml::parse(&source)) else { return Vec::new() };
         match node.expect_mapping("a file of variables") {
             Ok(entries) => {
-                check_value(&node, self.problems);
                 definitions(entries, layer, &what, self.problems)
             }
             Err(error) => {
@@ -334,7 +340,7 @@ mod tests {
             ("environments/prod/group_vars/wbe.yml", "a: 1\n"),
             ("environments/prod/group_vars/worker.yml", "a: 1\n"),
             ("environments/prod/group_vars/web.yml", "a: yes\nb-c: 1\ngroups: 1\n"),
-            ("environments/prod/group_vars/web.yaml", "a: yes\n"),
+            ("environments/prod/group_vars/web.yaml", "a: yes\ntyped: yes\n"),
             ("environments/prod/group_vars/all/x/y.yml", "a: yes\n"),
             ("environments/prod/group_vars/all/notes.txt", "a: yes\n"),
             ("environments/prod/group_vars/ungrouped", "$ANSIBLE_VAULT;1.1;AES256\n61\n"),
@@ -343,7 +349,8 @@ mod tests {
         ]);
         fs::write(folder.path().join("group_vars/all.yml"), b"a: \xff").expect("written");
         std::os::unix::fs::symlink("web.yml", folder.path().join("group_vars/web.yml")).expect("linked");
-        let (_, problems) = load(&layout, "prod");
+        let (environment, mut problems) = load(&layout, "prod");
+        environment.expect("it is there").check_values(&|name| name == "typed", &mut problems);
         let expected = [
             " | `group_vars/all.yml` cannot be read: line 1 is not UTF-8 | ",
             " | `group_vars/web.yml` cannot be read: Too many levels of symbolic links (os error 40) | ",

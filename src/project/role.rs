@@ -176,6 +176,11 @@ impl Role {
         })
     }
 
+    /// The names of its inputs of type `bool`, which take yes and no.
+    pub fn bools(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().filter(|input| input.kind == InputType::Bool).map(|input| input.name.as_str())
+    }
+
     /// The handler of that name.
     pub fn handler(&self, name: &str) -> Option<&Task> {
         self.handlers.iter().find(|handler| handler.name.as_ref().and_then(Node::as_str) == Some(name))
