@@ -228,3 +228,119 @@ fn fields(object: Json) -> Fields {
 fn joined<const N: usize>(parts: [Fields; N]) -> Fields {
     parts.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{change, handler, notifying, place, play, rewrite, step};
+    use crate::transport::{Cause, Failure};
+
+    fn lines(events: Vec<Event>) -> String {
+        events.into_iter().map(|(name, fields)| line(name, fields)).collect()
+    }
+
+    #[test]
+    fn a_plan_is_a_line_for_each_step_and_host() {
+        let mut secret = change(Action::Update);
+        let content = Some(b"hunter2".to_vec());
+        secret.diff.push(Diff::Content { path: "/etc/app.env".into(), before: None, after: content, secret: true });
+        let mut binary = change(Action::Create);
+        binary.diff.push(Diff::Content { path: "/logo".into(), before: None, after: Some(b"\xff\0".to_vec()), secret: false });
+        let plays = [play(
+            1,
+            vec![
+                (step("web", 2, "motd", "copy", "/etc/motd"), Verdict::Same),
+                (
+                    notifying(step("web", 3, "conf", "copy", "/c"), &["web/reload"]),
+                    Verdict::Change(rewrite("/c", "a\n", "\x1b\n").attribute("mode", "0644", "0600")),
+                ),
+                (step("web", 4, "env", "copy", "/etc/app.env"), Verdict::Perhaps(secret.note("as app"))),
+                (step("web", 5, "logo", "copy", "/logo"), Verdict::Change(binary)),
+                (step("web", 6, "unit", "service", "app"), Verdict::Later(Unreadable::new("not yet"))),
+                (step("web", 7, "dir", "file", "/d"), Verdict::Failed(Unreadable::new("a link").help("remove it"))),
+            ],
+            vec![handler("web", "reload")],
+        )];
+        let down = HostFailure::Unreachable(Failure::new(Cause::Timeout, "no answer").remedy("is it up?"));
+        let pending = ["web/reload".to_string()];
+        let hosts = [
+            HostPlan { host: "web1", plays: &plays, pending: &pending, failure: None },
+            HostPlan { host: "web2", plays: &[], pending: &[], failure: Some(&down) },
+        ];
+        let text = lines(plan(&hosts));
+        assert!(!text.contains("hunter"));
+        assert_eq!(
+            text,
+            r#"{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"motd","kind":"copy","subject":"/etc/motd","notify":[],"file":"roles/web/role.yml","line":2,"column":5,"verdict":"same"}
+{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"conf","kind":"copy","subject":"/c","notify":["web/reload"],"file":"roles/web/role.yml","line":3,"column":5,"verdict":"change","action":"update","diff":[{"path":"/c","before":"a\n","after":"\u001b\n"},{"attribute":"mode","before":"0644","after":"0600"}]}
+{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"env","kind":"copy","subject":"/etc/app.env","notify":[],"file":"roles/web/role.yml","line":4,"column":5,"verdict":"perhaps","action":"update","diff":[{"path":"/etc/app.env","secret":true},{"note":"as app"}]}
+{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"logo","kind":"copy","subject":"/logo","notify":[],"file":"roles/web/role.yml","line":5,"column":5,"verdict":"change","action":"create","diff":[{"path":"/logo","before":null,"after":{"base64":"/wA="}}]}
+{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"unit","kind":"service","subject":"app","notify":[],"file":"roles/web/role.yml","line":6,"column":5,"verdict":"later","message":"not yet","help":null}
+{"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"dir","kind":"file","subject":"/d","notify":[],"file":"roles/web/role.yml","line":7,"column":5,"verdict":"failed","message":"a link","help":"remove it"}
+{"version":1,"event":"plan_host","host":"web1","pending":["web/reload"]}
+{"version":1,"event":"plan_host","host":"web2","pending":[],"failure":{"cause":"timeout","message":"no answer","remedy":["is it up?"]}}
+"#
+        );
+    }
+
+    #[test]
+    fn a_run_ends_with_results_and_the_summary() {
+        let elapsed = Duration::from_micros(2_140_400);
+        let result = |status, output: &[u8]| StepResult {
+            name: "conf".into(),
+            status,
+            elapsed,
+            output: output.to_vec(),
+            span: Some(place("web", 3)),
+        };
+        let failed = result(StepStatus::Failed(1), b"bad \xff");
+        let reports = [
+            HostReport { host: "web1".into(), same: 4, ..HostReport::default() },
+            HostReport {
+                host: "web2".into(),
+                same: 2,
+                results: vec![result(StepStatus::Changed, b""), failed.clone()],
+                pending: vec!["web/reload".into()],
+                elapsed,
+                failure: Some(HostFailure::Step(failed)),
+            },
+        ];
+        assert_eq!(
+            lines(summary(&reports, elapsed)),
+            r#"{"version":1,"event":"host_result","host":"web1","result":"done","same":4,"changed":0,"failed":0,"pending":[],"seconds":0.0}
+{"version":1,"event":"step_result","host":"web2","step":"conf","file":"roles/web/role.yml","line":3,"column":5,"status":"changed","seconds":2.14,"output":""}
+{"version":1,"event":"step_result","host":"web2","step":"conf","file":"roles/web/role.yml","line":3,"column":5,"status":"failed","seconds":2.14,"exit_status":1,"output":{"base64":"YmFkIP8="}}
+{"version":1,"event":"host_result","host":"web2","result":"failed","same":2,"changed":1,"failed":1,"pending":["web/reload"],"seconds":2.14,"failure":{"cause":"step","step":"conf"}}
+{"version":1,"event":"summary","hosts":2,"done":1,"failed":1,"unreachable":0,"unknown":0,"locked":0,"same":6,"changed":1,"seconds":2.14,"exit_code":3}
+"#
+        );
+    }
+
+    #[test]
+    fn what_happens_meanwhile_is_told_as_it_happens() {
+        let step = || "conf".to_string();
+        let happened = [
+            Happened::Phase(Phase::Applying),
+            Happened::StepStarted { name: step(), number: 1, of: 3 },
+            Happened::Output(b"Setting up \xe9".to_vec()),
+            Happened::StepDone { name: step(), status: StepStatus::Failed(9), elapsed: Duration::from_secs(1) },
+        ];
+        assert_eq!(
+            lines(happened.iter().map(|happened| event("web1", happened)).collect()),
+            r#"{"version":1,"event":"phase","host":"web1","phase":"applying"}
+{"version":1,"event":"step_started","host":"web1","step":"conf","number":1,"of":3}
+{"version":1,"event":"output","host":"web1","line":{"base64":"U2V0dGluZyB1cCDp"}}
+{"version":1,"event":"step_done","host":"web1","step":"conf","status":"failed","seconds":1.0,"exit_status":9}
+"#
+        );
+    }
+
+    #[test]
+    fn a_diagnostic_names_its_places() {
+        let problem = Diagnostic::error("no").label(&place("web", 2), "here").help("do");
+        assert_eq!(
+            line("diagnostic", diagnostic(&problem)),
+            "{\"version\":1,\"event\":\"diagnostic\",\"severity\":\"error\",\"summary\":\"no\",\"labels\":[{\"file\":\"roles/web/role.yml\",\"line\":2,\"column\":5,\"text\":\"here\"}],\"help\":[\"do\"]}\n"
+        );
+    }
+}

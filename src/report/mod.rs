@@ -11,6 +11,8 @@ mod json;
 mod ping;
 mod plan;
 mod progress;
+#[cfg(test)]
+mod sample;
 mod streams;
 mod style;
 mod summary;

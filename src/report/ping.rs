@@ -28,3 +28,25 @@ pub fn text(answers: &[Pong]) -> (String, String) {
     }
     (table.text(), troubles)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::sample_facts;
+    use crate::report::sample::plain;
+    use crate::transport::{Cause, Failure};
+
+    #[test]
+    fn each_host_has_a_line_and_troubles_follow_with_their_remedy() {
+        let refused = Failure::new(Cause::Refused, "10.0.0.7:22 refuses connections").remedy("is sshd running?");
+        let pong = |host: &str, outcome| Pong { host: host.to_string(), outcome, elapsed: Duration::from_millis(87) };
+        let (table, troubles) = text(&[pong("web1", Ok(sample_facts())), pong("db", Err(refused))]);
+        assert_eq!(
+            plain(&table),
+            "HOST  RESULT   SYSTEM     USER   TIME\nweb1  ok       Debian 12  root  0.1 s\ndb    refused                   0.1 s\n"
+        );
+        assert_eq!(plain(&troubles), "\ndb: refused: 10.0.0.7:22 refuses connections\n    is sshd running?\n");
+    }
+}

@@ -55,3 +55,24 @@ fn line(host: &str, event: &Event) -> Option<String> {
     };
     Some(format!("{}: {how}: {} ({})\n", escape(host), escape(name), time(*elapsed)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::Phase;
+    use crate::report::sample::plain;
+
+    #[test]
+    fn only_what_changes_or_fails_is_worth_a_line() {
+        let done = |status| Event::StepDone { name: "nginx is\x1b[1m installed".into(), status, elapsed: Duration::from_millis(12_300) };
+        let shown = |event| line("web1", &event).map(|line| plain(&line));
+        assert_eq!(shown(done(StepStatus::Changed)).as_deref(), Some("web1: changed: nginx is\\x1b[1m installed (12.3 s)\n"));
+        assert_eq!(shown(done(StepStatus::Failed(1))).as_deref(), Some("web1: failed: nginx is\\x1b[1m installed (12.3 s)\n"));
+        assert_eq!(shown(done(StepStatus::Same)), None);
+        assert_eq!(shown(Event::Phase(Phase::Probing)), None);
+        assert_eq!(shown(Event::Output(b"Reading package lists".to_vec())), None);
+        assert_eq!(shown(Event::StepStarted { name: "x".into(), number: 1, of: 2 }), None);
+    }
+}

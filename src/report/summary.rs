@@ -79,8 +79,8 @@ fn cards(reports: &[HostReport], again: &str) -> String {
         }
     }
     let text = |(card, names): (String, Vec<&str>)| {
-        let limit =
-            if names.len() == reports.len() { String::new() } else { format!(" --limit {}", quote(&names.join(",")).unwrap_or_default()) };
+        let quoted: Vec<String> = names.iter().filter_map(|name| quote(name)).collect();
+        let limit = if names.len() == reports.len() { String::new() } else { format!(" --limit {}", quoted.join(",")) };
         let who = paint(BOLD, escape(hosts(&names, reports.len())) + ":");
         format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(format!("{again}{limit}")))
     };
@@ -90,7 +90,7 @@ fn cards(reports: &[HostReport], again: &str) -> String {
 fn card(report: &HostReport, why: &HostFailure) -> String {
     let mut text = failure::text(why);
     if let Some(result) = report.results.last().filter(|result| result.status == StepStatus::Unknown) {
-        text += &format!("{}\n{}", escape(&result.name), failure::step(result));
+        text += &format!("it was at: {}\n{}", escape(&result.name), failure::step(result));
     }
     text + &state(report) + "\n"
 }
@@ -109,4 +109,142 @@ fn state(report: &HostReport) -> String {
     let names: Vec<String> = report.pending.iter().map(|key| escape(handler(key))).collect();
     let (are, run) = if names.len() == 1 { ("is", "runs") } else { ("are", "run") };
     format!("{changed}; {} {are} pending and {run} first next time: {}", count(names.len(), "handler"), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::StepResult;
+    use crate::report::sample::{place, plain};
+    use crate::transport::{Cause, Failure};
+
+    fn result(name: &str, status: StepStatus, output: &[u8]) -> StepResult {
+        let span = Some(place("nginx", 12));
+        StepResult { name: name.to_string(), status, elapsed: Duration::from_millis(2140), output: output.to_vec(), span }
+    }
+
+    fn report(host: &str, same: usize, results: Vec<StepResult>, failure: Option<HostFailure>) -> HostReport {
+        let elapsed = Duration::from_millis(100 * same as u64);
+        HostReport { host: host.to_string(), same, results, elapsed, failure, ..HostReport::default() }
+    }
+
+    fn shown(reports: &[HostReport]) -> String {
+        plain(&text(reports, Duration::from_millis(412), "hoist provision env=prod"))
+    }
+
+    fn locked() -> HostFailure {
+        HostFailure::Locked("ann@laptop hoist provision env=prod (process 7)".to_string())
+    }
+
+    #[test]
+    fn without_changes_one_line_is_enough() {
+        assert_eq!(shown(&[report("web1", 45, vec![], None)]), "web1: 0 changes, 45 as wanted, 0.4 s\n");
+        assert_eq!(
+            shown(&[report("web1", 45, vec![], None), report("web2", 40, vec![], None)]),
+            "2 hosts: 0 changes, 85 as wanted, 0.4 s\n"
+        );
+    }
+
+    #[test]
+    fn each_host_has_a_row_and_each_trouble_a_card() {
+        let changed = || result("nginx is installed", StepStatus::Changed, b"");
+        let bad = result("nginx.conf is up to date", StepStatus::Failed(1), b"nginx: [emerg] \x1b[31munknown\r\n\n\tdirective \xff\n");
+        let mut failed = report("web2", 40, vec![changed(), changed(), bad.clone()], Some(HostFailure::Step(bad)));
+        failed.pending = vec!["nginx/reload nginx".to_string()];
+        let timeout = || Some(HostFailure::Unreachable(Failure::new(Cause::Timeout, "no answer within 10 s").remedy("is it up?")));
+        let key = Failure::new(Cause::HostKey, "the key is unknown").remedy("hoist hosts trust env=prod");
+        let lost = HostFailure::Unknown(Failure::new(Cause::Lost, "the connection was closed"));
+        let running = result("certificates", StepStatus::Unknown, b"");
+        let reports = [
+            report("web1", 42, vec![changed(), changed(), changed()], None),
+            failed,
+            report("web3", 0, vec![], timeout()),
+            report("web4", 0, vec![], timeout()),
+            report("web5", 0, vec![], Some(HostFailure::Unreachable(key))),
+            report("web6", 3, vec![running], Some(lost)),
+            report("web7", 0, vec![], Some(locked())),
+        ];
+        assert_eq!(
+            shown(&reports),
+            "\
+HOST  OK  CHANGED  FAILED   TIME  RESULT
+web1  42        3       0  4.2 s  done
+web2  40        2       1  4.0 s  failed
+web3   0        0       0  0.0 s  unreachable
+web4   0        0       0  0.0 s  unreachable
+web5   0        0       0  0.0 s  failed
+web6   3        0       0  0.3 s  unknown
+web7   0        0       0  0.0 s  locked
+
+web2:
+  failed: nginx.conf is up to date
+      at roles/nginx/role.yml:12:5
+      exit status 1 after 2.1 s
+      | nginx: [emerg] \\x1b[31munknown
+      | 
+      | \tdirective \\xff
+  2 steps changed before it; 1 handler is pending and runs first next time: reload nginx
+  next: hoist provision env=prod --limit web2
+
+web3, web4:
+  unreachable: timeout: no answer within 10 s
+      is it up?
+  nothing was changed
+  next: hoist provision env=prod --limit web3,web4
+
+web5:
+  failed: host key: the key is unknown
+      hoist hosts trust env=prod
+  nothing was changed
+  next: hoist provision env=prod --limit web5
+
+web6:
+  unknown: the line broke after work had begun: connection lost: the connection was closed
+  it was at: certificates
+      at roles/nginx/role.yml:12:5
+      the line broke after 2.1 s: it may have happened or not
+  nothing is known to have changed
+  next: hoist provision env=prod --limit web6
+
+web7:
+  locked: another run holds the lock: ann@laptop hoist provision env=prod (process 7)
+  nothing was changed
+  next: hoist provision env=prod --limit web7
+"
+        );
+    }
+
+    #[test]
+    fn steps_that_cannot_be_planned_are_counted_and_named() {
+        let why = crate::resource::Unreadable::new("`/etc/motd` is a directory").help("remove it");
+        let failure = HostFailure::Plan(vec![("motd".to_string(), why.clone()), ("issue".to_string(), why)]);
+        assert_eq!(
+            shown(&[report("web1", 7, vec![], Some(failure))]),
+            "\
+HOST  OK  CHANGED  FAILED   TIME  RESULT
+web1   7        0       2  0.7 s  failed
+
+web1:
+  failed: motd
+      `/etc/motd` is a directory
+      help: remove it
+  failed: issue
+      `/etc/motd` is a directory
+      help: remove it
+  nothing was changed
+  next: hoist provision env=prod
+"
+        );
+    }
+
+    #[test]
+    fn only_when_all_hosts_are_done_the_exit_code_is_0() {
+        let done = report("web1", 1, vec![], None);
+        let locked = report("web2", 1, vec![], Some(locked()));
+        let failed = report("web3", 1, vec![], Some(HostFailure::Plan(vec![])));
+        assert_eq!(exit_code(&[]), 0);
+        assert_eq!(exit_code(&[done.clone(), done.clone()]), 0);
+        assert_eq!(exit_code(&[done.clone(), locked.clone()]), 4);
+        assert_eq!(exit_code(&[done, locked, failed]), 3);
+    }
 }
