@@ -121,5 +121,6 @@ kinds! {
     copy::Copy,
     group::Group,
     package::Package,
+    service::Service,
     user::User,
 }
