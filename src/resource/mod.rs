@@ -129,6 +129,7 @@ kinds! {
     file::File,
     group::Group,
     package::Package,
+    service::Service,
     template::Template,
     user::User,
 }
