@@ -16,6 +16,8 @@ pub struct Change {
     pub after: Vec<(String, PathState)>,
     /// What else it touches, with an outcome that cannot be known before: later steps that ask about it are probed again.
     pub moves: Vec<Subject>,
+    /// As whom the script runs, when it is not the user of the task: root does not write into folders of others.
+    pub run_as: Option<String>,
 }
 
 /// The verb of a change.
@@ -61,7 +63,7 @@ pub enum Diff {
 impl Change {
     /// A change that does `script` and shows nothing yet.
     pub fn new(action: Action, script: Script) -> Self {
-        Self { action, diff: Vec::new(), script, after: Vec::new(), moves: Vec::new() }
+        Self { action, diff: Vec::new(), script, after: Vec::new(), moves: Vec::new(), run_as: None }
     }
 
     /// Shows a property with its old and new value.

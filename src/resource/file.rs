@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::target::{Settings, Target};
-use super::{Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, recurse};
+use super::{
+    Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, recurse,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Scope;
 use crate::shell::Script;
@@ -81,12 +83,19 @@ pub struct File {
 }
 
 enum Wanted {
-    Directory { recurse: bool },
-    Link { src: String, force: bool },
+    Directory {
+        recurse: bool,
+    },
+    Link {
+        src: String,
+        force: bool,
+    },
     Absent,
     Touch,
     /// Owner and mode of what is there: only of a file, or of anything.
-    Attributes { file: bool },
+    Attributes {
+        file: bool,
+    },
 }
 
 impl Kind for File {
@@ -270,12 +279,43 @@ impl File {
 /// Folders that a Debian system cannot do without, or that hold all there is.
 fn system_folder(path: &str) -> bool {
     const TOP: &[&str] = &[
-        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "lost+found", "media", "mnt", "opt", "proc", "root", "run",
-        "sbin", "srv", "sys", "tmp", "usr", "var",
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "home",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "lost+found",
+        "media",
+        "mnt",
+        "opt",
+        "proc",
+        "root",
+        "run",
+        "sbin",
+        "srv",
+        "sys",
+        "tmp",
+        "usr",
+        "var",
     ];
     const BELOW: &[&str] = &[
-        "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local", "/usr/sbin", "/usr/share", "/var/cache", "/var/lib", "/var/lib/dpkg", "/var/log",
-        "/var/mail", "/var/spool", "/var/tmp",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local",
+        "/usr/sbin",
+        "/usr/share",
+        "/var/cache",
+        "/var/lib",
+        "/var/lib/dpkg",
+        "/var/log",
+        "/var/mail",
+        "/var/spool",
+        "/var/tmp",
     ];
     match path.strip_prefix('/') {
         Some("") => true,

@@ -2,14 +2,19 @@
 //! [`Probe`], reads a [`Reply`], and answers with a [`Change`]; it never sees a connection.
 
 mod access;
+mod blocks;
 mod change;
 mod content;
+mod edit;
 mod folders;
+mod lines;
 mod list;
 mod load;
 mod mode;
 mod name;
 pub(crate) mod path;
+mod pattern;
+mod place;
 mod probe;
 pub mod question;
 mod recurse;
@@ -125,9 +130,11 @@ macro_rules! kinds {
 }
 
 kinds! {
+    blockinfile::BlockInFile,
     copy::Copy,
     file::File,
     group::Group,
+    lineinfile::LineInFile,
     package::Package,
     service::Service,
     template::Template,

@@ -58,7 +58,12 @@ hoist_write() {
   # chown clears setuid, so mode comes last.
   [ -z "$3$4" ] || chown "$3${4:+:$4}" "$hoist_tmp"
   chmod "$2" "$hoist_tmp"
-  if [ -n "$7" ]; then hoist_tmp=$hoist_tmp sh -c "$7"; fi
+  if [ -n "$7" ]; then
+    hoist_tmp=$hoist_tmp sh -c "$7" || {
+      printf '%s: the new file was refused by its check (status %s); the old one stays\n' "$1" "$?" >&2
+      exit 1
+    }
+  fi
   sync "$hoist_tmp"
   mv -fT "$hoist_tmp" "$1"
   trap - EXIT
