@@ -37,8 +37,7 @@ impl Environment {
         let source = problems.take(layout.inventory(name))?;
         let inventory = Inventory::read(&source, problems);
         let what = source.name().display().to_string();
-        let written =
-            |name: &str, vars: &[Entry], layer| (name.to_string(), definitions(vars, layer, &what, &mut Diagnostics::new()));
+        let written = |name: &str, vars: &[Entry], layer| (name.to_string(), definitions(vars, layer, &what, &mut Diagnostics::new()));
         let groups = inventory.groups().iter().map(|group| written(&group.name, &group.vars, Layer::EnvironmentGroupVars));
         let inventory_groups = groups.collect();
         let inventory_hosts = inventory.hosts().iter().map(|host| written(&host.name, &host.vars, Layer::HostVars)).collect();
@@ -205,9 +204,7 @@ impl Files<'_> {
         }
         let Some(node) = self.problems.take(crate::yaml::parse(&source)) else { return Vec::new() };
         match node.expect_mapping("a file of variables") {
-            Ok(entries) => {
-                definitions(entries, layer, &what, self.problems)
-            }
+            Ok(entries) => definitions(entries, layer, &what, self.problems),
             Err(error) => {
                 self.problems.push(error);
                 Vec::new()

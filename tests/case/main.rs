@@ -128,8 +128,9 @@ fn line(diff: &Diff) -> String {
     match diff {
         Diff::Content { path, secret: true, .. } => format!("{path}: (secret)"),
         Diff::Content { path, before, after, .. } => {
-            let text =
-                |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).replace('\r', "\\r")).unwrap_or_default();
+            let text = |bytes: &Option<Vec<u8>>| {
+                bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).replace('\r', "\\r")).unwrap_or_default()
+            };
             let (before, after) = (text(before), text(after));
             let diff = similar::TextDiff::from_lines(&before, &after);
             format!("{path}:\n{}", diff.unified_diff().context_radius(1))
