@@ -12,6 +12,8 @@ use crate::report::terminal::escape;
 use crate::report::words::count;
 
 const VISIBLE: usize = 12;
+/// Characters of a step that are shown beside its output.
+const BESIDE_OUTPUT: usize = 40;
 const TICK: Duration = Duration::from_millis(125);
 
 /// The bars of a run.
@@ -99,17 +101,22 @@ impl State {
         for at in order.split_off(self.visible.min(order.len())) {
             self.hide(at);
         }
-        order.sort_unstable();
         for at in order {
             if self.hosts[at].bar.is_none() {
-                let bar = ProgressBar::new_spinner()
-                    .with_style(style(&format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}", self.names)));
-                let bar = self.multi.insert_before(&self.total, bar.with_prefix(escape(&self.hosts[at].name)));
-                bar.enable_steady_tick(TICK);
-                self.hosts[at].bar = Some(bar);
-                self.hosts[at].show();
+                self.show(at);
             }
         }
+    }
+
+    /// Gives a bar to a host, above those of the hosts that began later.
+    fn show(&mut self, at: usize) {
+        let template = format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}", self.names);
+        let bar = ProgressBar::new_spinner().with_style(style(&template)).with_prefix(escape(&self.hosts[at].name));
+        let below = self.hosts[at + 1..].iter().find_map(|host| host.bar.as_ref()).unwrap_or(&self.total);
+        let bar = self.multi.insert_before(below, bar);
+        bar.enable_steady_tick(TICK);
+        self.hosts[at].bar = Some(bar);
+        self.hosts[at].show();
     }
 
     fn hide(&mut self, at: usize) {
@@ -168,7 +175,11 @@ impl Host {
             Phase::Applying | Phase::Done => "working",
         };
         let what = if self.step.is_empty() { phase } else { &self.step };
-        bar.set_message(if self.output.is_empty() { what.to_string() } else { format!("{what} | {}", self.output) });
+        bar.set_message(match self.output.as_str() {
+            "" => what.to_string(),
+            // A long name must not push the output out of sight.
+            output => format!("{} | {output}", what.chars().take(BESIDE_OUTPUT).collect::<String>().trim_end()),
+        });
     }
 }
 
