@@ -10,6 +10,7 @@ pub(crate) mod path;
 mod probe;
 pub mod question;
 mod reply;
+mod run;
 mod state;
 mod write;
 
@@ -118,9 +119,11 @@ macro_rules! kinds {
 }
 
 kinds! {
+    command::Command,
     copy::Copy,
     group::Group,
     package::Package,
     service::Service,
+    shell::Shell,
     user::User,
 }
