@@ -90,7 +90,7 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
         }
         for task in &call.role.handlers {
             let name = task.name.as_ref().and_then(Node::as_str).unwrap_or_default().to_string();
-            let steps = problems.take(reader.steps(task, &scope)).unwrap_or_default();
+            let steps = problems.take(reader.steps(task, &scope.with([]).handling())).unwrap_or_default();
             all.handlers.push(Handler { key: format!("{}/{name}", call.role.name), name, steps });
         }
     }

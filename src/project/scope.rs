@@ -36,6 +36,7 @@ pub struct Scope<'a> {
     locals: Vec<Local>,
     run_as: Option<String>,
     environment: Vec<(String, String)>,
+    handler: bool,
 }
 
 /// A variable of the task's own.
@@ -85,7 +86,7 @@ impl<'a> RoleScope<'a> {
 impl<'a> Scope<'a> {
     /// What a task of the role sees before its own keywords.
     pub fn new(base: &'a RoleScope<'a>) -> Self {
-        Self { base, locals: Vec::new(), run_as: None, environment: Vec::new() }
+        Self { base, locals: Vec::new(), run_as: None, environment: Vec::new(), handler: false }
     }
 
     /// The same with more variables of its own; a later one hides an earlier one of the same name.
@@ -100,12 +101,22 @@ impl<'a> Scope<'a> {
 
     fn extended(&self, more: impl IntoIterator<Item = Local>) -> Self {
         let locals = self.locals.iter().cloned().chain(more).collect();
-        Self { base: self.base, locals, run_as: self.run_as.clone(), environment: self.environment.clone() }
+        Self { base: self.base, locals, run_as: self.run_as.clone(), environment: self.environment.clone(), handler: self.handler }
     }
 
     /// The same as another user, with these environment variables.
     pub fn acting(self, run_as: Option<String>, environment: Vec<(String, String)>) -> Self {
         Self { run_as, environment, ..self }
+    }
+
+    /// The same for a handler, which runs only when it is notified.
+    pub fn handling(self) -> Self {
+        Self { handler: true, ..self }
+    }
+
+    /// Whether this is for a handler.
+    pub fn is_handler(&self) -> bool {
+        self.handler
     }
 
     /// The user of the task; `None`: the user of the session, root as a rule.

@@ -52,6 +52,11 @@ impl Written<'_> {
         self.node.get(argument).map_or(self.key_span, |node| &node.span)
     }
 
+    /// Whether an argument was written, and not as null.
+    pub fn has(&self, argument: &str) -> bool {
+        self.node.get(argument).is_some_and(|node| node.value != Value::Null)
+    }
+
     /// Where an item of an argument stands, which goes by one of these names. The argument may be a text that holds them all.
     pub fn item(&self, names: &[&str], at: usize) -> &Span {
         match names.iter().find_map(|name| self.node.get(name)) {

@@ -19,6 +19,7 @@ mod probe;
 pub mod question;
 mod recurse;
 mod reply;
+mod run;
 mod state;
 mod target;
 mod tree;
@@ -131,12 +132,14 @@ macro_rules! kinds {
 
 kinds! {
     blockinfile::BlockInFile,
+    command::Command,
     copy::Copy,
     file::File,
     group::Group,
     lineinfile::LineInFile,
     package::Package,
     service::Service,
+    shell::Shell,
     template::Template,
     user::User,
 }
