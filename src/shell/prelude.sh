@@ -96,7 +96,8 @@ hoist_apt() {
 }
 
 # hoist_apt_try WORD...: the same, without doing it.
-hoist_apt_try() { hoist_apt -s -o Debug::NoLocking=1 "$@"; }
+# Its caches stay in memory, for a plan writes nothing.
+hoist_apt_try() { hoist_apt -s -o Debug::NoLocking=1 -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@"; }
 
 # Fetches the package lists. apt does not wait for another apt that is at it, so this does.
 hoist_apt_update() {
