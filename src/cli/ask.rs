@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use crate::diagnostic::Diagnostic;
+
 /// Whether somebody is there to answer.
 pub fn possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -20,4 +22,16 @@ pub fn line(question: &str) -> Option<String> {
 /// Asks for a yes; everything else is a no.
 pub fn yes(question: &str) -> bool {
     line(&format!("{question} [y/N]")).is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a password, which is not seen while it is typed.
+///
+/// # Errors
+/// Nobody is there to type it.
+pub fn password(question: &str) -> Result<String, Diagnostic> {
+    if !possible() {
+        return Err(Diagnostic::error("nobody is there to type a password")
+            .help("run it on a terminal, or keep the password in the secrets: ansible_become_password"));
+    }
+    rpassword::prompt_password(format!("{question} ")).map_err(|error| Diagnostic::error(format!("the password cannot be read: {error}")))
 }

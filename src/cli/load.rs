@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::engine::{Fleet, Job, Play, RoleCall, Target};
+use crate::engine::{Fleet, Job, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
 use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
     config, magic_variables,
@@ -35,6 +35,8 @@ pub struct Site {
     pub hosts: Vec<SiteHost>,
     /// Which roles they get. The hosts of each play are those that are meant, too.
     pub plays: Vec<Play>,
+    /// The password of `--ask-become-pass`, for all hosts.
+    become_password: Option<String>,
 }
 
 /// A host that is meant.
@@ -137,7 +139,7 @@ impl Site {
             let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
             hosts.extend(connection.map(|connection| SiteHost { name: host.name.clone(), variables, connection }));
         }
-        Some(Self { environment, library, hosts, plays })
+        Some(Self { environment, library, hosts, plays, become_password: None })
     }
 
     /// The run of `verb` on this site.
@@ -158,6 +160,10 @@ impl Site {
             given: given(&host.variables),
             fixed: magic(&self.environment, &host.name),
             login_user: host.connection.login_user(),
+            root: Privilege::root(
+                Method::named(&host.connection.become_method).unwrap_or(Method::Sudo),
+                self.become_password.clone().or_else(|| host.connection.become_password.clone()),
+            ),
             manner: Manner {
                 become_: host.connection.use_sudo,
                 become_user: host
@@ -214,8 +220,11 @@ pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics
     let limit = hosts.limit.as_ref().map(|text| pattern(text, "--limit")).transpose()?;
     let site = Site::load(&project, &name, limit.as_ref(), definitions, &mut problems);
     match site {
-        Some(site) if !problems.has_errors() => {
+        Some(mut site) if !problems.has_errors() => {
             crate::report::diagnostics(&problems);
+            if hosts.ask_become_pass {
+                site.become_password = Some(super::ask::password("Password to become root on the hosts:")?);
+            }
             Ok((project, site))
         }
         _ => Err(problems),
@@ -259,6 +268,8 @@ fn site_play(
         }
     };
     let hosts: Vec<String> = hosts.iter().map(|host| host.name.clone()).filter(|name| selected.contains(name)).collect();
+    let hosts = ordered(hosts, play.order.as_ref(), problems);
+    let rolling = rolling(play, problems);
     let call = |used: &config::RoleUse| {
         let manner = Manner { tags: used.tags.clone(), ..Manner::default() };
         Some(RoleCall { role: roles.get(&used.name)?.clone(), vars: used.vars.clone(), manner, when: used.when.clone() })
@@ -270,5 +281,46 @@ fn site_play(
         environment: if play.environment.is_empty() { Vec::new() } else { vec![environment] },
         tags: play.tags.clone(),
     };
-    Some(Play { hosts, roles: play.roles.iter().filter_map(call).collect(), vars: play.vars.clone(), manner })
+    Some(Play { hosts, roles: play.roles.iter().filter_map(call).collect(), vars: play.vars.clone(), manner, rolling })
+}
+
+fn ordered(mut hosts: Vec<String>, order: Option<&Node>, problems: &mut Diagnostics) -> Vec<String> {
+    let known = ["inventory", "reverse_inventory", "sorted", "reverse_sorted"];
+    let Some(node) = order else { return hosts };
+    let order = problems.take(node.expect_str("`order`")).unwrap_or("inventory");
+    match order {
+        "inventory" => {}
+        "reverse_inventory" => hosts.reverse(),
+        "sorted" => hosts.sort(),
+        "reverse_sorted" => {
+            hosts.sort();
+            hosts.reverse();
+        }
+        other => problems.push(Diagnostic::error(format!("unknown order `{other}`")).at(&node.span).suggest(other, known)),
+    }
+    hosts
+}
+
+fn rolling(play: &config::Play, problems: &mut Diagnostics) -> Rolling {
+    let mut size = |node: &Node, what: &str| {
+        let text = match &node.value {
+            Value::Number(_, spelling) => spelling.as_str(),
+            Value::String(text) => text.as_str(),
+            _ => "",
+        };
+        let size = Size::parse(text);
+        if size.is_none() {
+            problems.push(
+                Diagnostic::error(format!("`{what}` must be a number of hosts or a share of them, such as 2 or \"30%\"")).at(&node.span),
+            );
+        }
+        size
+    };
+    let serial = match play.serial.as_ref().map(|node| (node, &node.value)) {
+        None => Vec::new(),
+        Some((_, Value::Sequence(items))) => items.iter().filter_map(|item| size(item, "serial")).collect(),
+        Some((node, _)) => size(node, "serial").into_iter().collect(),
+    };
+    let max_failures = play.max_failures.as_ref().and_then(|node| size(node, "max_failures"));
+    Rolling { serial, max_failures, any_errors_fatal: play.any_errors_fatal }
 }

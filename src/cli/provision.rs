@@ -4,7 +4,7 @@ use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
 use super::{ExitCode, Outcome, Stop, ask};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::engine::{Fleet, Job, Preview, Previewed};
+use crate::engine::{Fleet, Interrupt, Job, Orders, Preview, Previewed};
 use crate::report;
 use crate::shell::quote;
 
@@ -23,6 +23,9 @@ pub struct Args {
     /// Do not ask; a protected environment wants its name: `--yes=NAME`
     #[arg(short, long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(super) yes: Option<String>,
+    /// Wait so many seconds for another run on the same host, instead of giving up at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) lock_wait: u64,
 }
 
 pub fn run(args: &Args) -> Outcome {
@@ -122,14 +125,35 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let reports = work.fleet().apply(previewed, &run_line(&work, verb), &|host, event| progress.event(host, event));
+    let run = run_line(&work, verb);
+    let orders = Orders { run: &run, lock_wait: args.lock_wait, interrupt: interrupt() };
+    let reports = work
+        .fleet()
+        .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));
     drop(progress);
     report::summary(&reports, started.elapsed(), &again(&work, args, verb), &args.output);
     Ok(match report::exit_code(&reports) {
         0 => ExitCode::Done,
         4 => ExitCode::Locked,
+        130 => ExitCode::Interrupted,
         _ => ExitCode::HostFailed,
     })
+}
+
+/// Ctrl-C, SIGTERM and SIGHUP from here on: the first ends the run after the steps that run, the second at once.
+fn interrupt() -> &'static Interrupt {
+    static INTERRUPT: Interrupt = Interrupt::new();
+    let said = ctrlc::set_handler(|| {
+        INTERRUPT.raise();
+        match INTERRUPT.level() {
+            1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
+            2 => report::note("\nending the steps that run"),
+            _ => std::process::exit(ExitCode::Interrupted as i32),
+        }
+    });
+    // Somebody else's handler (a second run in this process) does the same.
+    let _ = said;
+    &INTERRUPT
 }
 
 /// The command line that does the same once more, without what picks hosts and answers questions.
@@ -138,7 +162,8 @@ fn again(work: &Work, args: &Args, verb: &str) -> String {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
     let words = command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags);
-    words.fold("hoist".to_string(), |line, word| format!("{line} {}", quote(&word).unwrap_or_default()))
+    let plain = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || "_=./:,@%+-".contains(c));
+    words.fold("hoist".to_string(), |line, word| format!("{line} {}", if plain(&word) { word } else { quote(&word).unwrap_or_default() }))
 }
 
 /// Who runs what, for the lock and the history on the hosts.

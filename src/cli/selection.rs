@@ -32,6 +32,10 @@ pub struct Hosts {
     /// Record the host key of a host that was never seen before (a changed key always stops)
     #[arg(long)]
     pub accept_new: bool,
+
+    /// Ask for the password with which the login user becomes root, once for all hosts
+    #[arg(short = 'K', long)]
+    pub ask_become_pass: bool,
 }
 
 /// Words that pick tasks.

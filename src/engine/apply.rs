@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::plan::Planned;
-use super::session::{Heard, Session};
+use super::session::{Heard, Session, Tick};
 use super::wrap::wrap;
 use super::{Event, Step};
 use crate::diagnostic::Span;
+use crate::resource::Reach;
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
@@ -38,35 +39,91 @@ pub enum StepStatus {
     Unknown,
 }
 
-/// Prepares the host for changes: state folder, lock, staging folder. Runs once per session, before the first change.
+/// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
+/// change. `run` says who runs what; the lock is waited for as long as `wait` says (seconds).
 ///
 /// Frame `lock` has status 73 when another run holds the lock, and prints who.
-pub(super) fn prepare(run: &str) -> Script {
+pub(super) fn prepare(run: &str, wait: u64) -> Script {
     let mut script = Script::new();
-    script.line("hoist_b lock", &[]);
-    script.line("hoist_locked=73", &[]);
-    script.line("if mkdir -p \"$hoist_state\" && chmod 700 \"$hoist_state\"; then", &[]);
+    script.line("hoist_b lock; hoist_run={}; hoist_locked=1", &[run]);
+    // A link or somebody else's folder in its place would lead root astray.
+    script.line(
+        "if mkdir -p -m 700 \"$hoist_state\" && [ ! -L \"$hoist_state\" ] && [ -O \"$hoist_state\" ] && chmod 700 \"$hoist_state\"; then",
+        &[],
+    );
+    script.line("  if [ -L \"$hoist_state/lock\" ]; then rm -f \"$hoist_state/lock\"; fi", &[]);
     script.line("  exec 9>>\"$hoist_state/lock\"", &[]);
-    script
-        .line("  if flock -n 9; then hoist_locked=0; printf '%s\\n' {} >\"$hoist_state/lock\"; else cat \"$hoist_state/lock\"; fi", &[run]);
-    script.line("else hoist_locked=1; fi", &[]);
+    script.line("  if flock -w {} 9; then", &[&wait.to_string()]);
+    script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
+    script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
+    script.line("fi", &[]);
     script.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
     script.line("if [ \"$hoist_locked\" = 0 ]; then", &[]);
-    script.line("  trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"; mkdir -m 700 \"$hoist_stage\" || hoist_locked=1", &[]);
+    script.line("  trap '' PIPE; trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"", &[]);
+    script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
+    // The process group, for a run that is to be ended: pid (sh) state parent group.
+    script.line(
+        "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
+        &[],
+    );
     script.line("fi", &[]);
     script.line("hoist_e lock \"$hoist_locked\"", &[]);
+    script
+}
+
+/// Starts the journal of a run: what follows in it are the steps as they begin and end.
+pub(super) fn start_journal(id: &str) -> Script {
+    let mut script = Script::new();
+    script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
+    script
+}
+
+/// Ends the run: nothing is left to do, so the journal goes; a line of the history says what became of it. Each line
+/// carries the hash of the one before.
+pub(super) fn finish(result: &str) -> Script {
+    let mut script = Script::new();
+    script.line("hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
+    script.line(
+        "printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$hoist_run\" {} \"$hoist_before\" >>\"$hoist_state/history.log\"",
+        &[result],
+    );
+    script.line("rm -f \"$hoist_state/journal\"", &[]);
+    script
+}
+
+/// Prints the journal, in the frame `journal`.
+pub(super) fn read_journal() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b journal; cat \"$hoist_state/journal\" 2>/dev/null; hoist_e journal $?", &[]);
+    script
+}
+
+/// Tells the shell that works to stop before its next step.
+pub(super) fn stop() -> Script {
+    let mut script = Script::new();
+    script.line(": >\"$hoist_state/stage/stop\"", &[]);
+    script
+}
+
+/// Ends the steps that run, at once: everything in the process group that holds the lock.
+pub(super) fn kill() -> Script {
+    let mut script = Script::new();
+    script
+        .line(": >\"$hoist_state/stage/stop\"; read -r hoist_group <\"$hoist_state/stage/group\" && kill -TERM -- \"-$hoist_group\"", &[]);
     script
 }
 
 /// Runs the changes of `batch`. Returns a result for each step that was started.
 ///
 /// # Errors
-/// The line broke; the results up to there are in the error, the last one as [`StepStatus::Unknown`].
+/// The line broke, or `tick` ended the wait; the results up to there are in the error, the last one as
+/// [`StepStatus::Unknown`].
 pub(super) fn run(
     session: &mut Session,
     steps: &[Step],
     batch: &[&Planned],
     event: &dyn Fn(Event),
+    tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
     let changes: Vec<(usize, &Step, &crate::resource::Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
@@ -90,29 +147,33 @@ pub(super) fn run(
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
     let name = |index: usize| steps[index].name.clone();
     let span = |index: usize| Some(steps[index].span.clone());
-    let answers = session.ask(&text, &mut |heard| match heard {
-        Heard::Begin(id) => {
-            if let Some(index) = number(id) {
-                running = Some((index, Instant::now()));
-                let position = changes.iter().position(|(at, ..)| *at == index).unwrap_or_default() + 1;
-                event(Event::StepStarted { name: name(index), number: position, of });
+    let answers = session.follow(
+        &text,
+        &mut |heard| match heard {
+            Heard::Begin(id) => {
+                if let Some(index) = number(id) {
+                    running = Some((index, Instant::now()));
+                    let position = changes.iter().position(|(at, ..)| *at == index).unwrap_or_default() + 1;
+                    event(Event::StepStarted { name: name(index), number: position, of });
+                }
             }
-        }
-        Heard::Data(id, bytes) if number(id).is_some() => {
-            if let Some(line) = bytes.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty()) {
-                event(Event::Output(line.to_vec()));
+            Heard::Data(id, bytes) if number(id).is_some() => {
+                if let Some(line) = bytes.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty()) {
+                    event(Event::Output(line.to_vec()));
+                }
             }
-        }
-        Heard::Data(..) => {}
-        Heard::End(id, status) => {
-            if let (Some(index), Some((_, started))) = (number(id), running.take()) {
-                let status = if status == 0 { StepStatus::Changed } else { StepStatus::Failed(status) };
-                let elapsed = started.elapsed();
-                event(Event::StepDone { name: name(index), status, elapsed });
-                results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
+            Heard::Data(..) => {}
+            Heard::End(id, status) => {
+                if let (Some(index), Some((_, started))) = (number(id), running.take()) {
+                    let status = if status == 0 { StepStatus::Changed } else { StepStatus::Failed(status) };
+                    let elapsed = started.elapsed();
+                    event(Event::StepDone { name: name(index), status, elapsed });
+                    results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
+                }
             }
-        }
-    });
+        },
+        tick,
+    );
     match answers {
         Ok(answers) => {
             for (result, (index, ..)) in
@@ -151,8 +212,24 @@ fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> Strin
     let mut strict = Script::new();
     strict.line("set -e", &[]).append(script);
     let body = wrap(&strict, step.run_as.as_deref(), &step.environment, nonce);
+    let mut before = Script::new();
+    before.line("if [ -e \"$hoist_stage/stop\" ]; then return 0; fi", &[]);
+    before.line("hoist_j {}", &[&format!("begin {index} {}", step.name.replace(['\n', '\r'], " "))]);
+    // What may run long and print much goes through a relay; the rest is over before a line can break.
+    let (open, outputs, close) = match step.resource.reach() {
+        Reach::Own => (String::new(), "", String::new()),
+        Reach::Wide => (
+            format!(
+                "hoist_relay {index} out 1 & hoist_relay {index} err 2 & exec 5>\"$hoist_stage/out\" 6>\"$hoist_stage/err\"\n"
+            ),
+            " >&5 2>&6",
+            format!("exec 5>&- 6>&-; hoist_relayed {index}\n"),
+        ),
+    };
     format!(
-        "hoist_b s{index}\n(\nexec 9>&-; set -e\n{}{body}) </dev/null{blob}\nhoist_s=$?; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
+         {close}hoist_j \"end {index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+        before.text(),
         head.text()
     )
 }

@@ -13,6 +13,8 @@ pub struct Facts {
     pub values: Map<String, Json>,
     /// Handlers that a run notified and did not come to run.
     pub pending: Vec<String>,
+    /// A run that did not come to its end: who, and at which step.
+    pub interrupted: Option<String>,
     /// The user of the session.
     pub user: String,
 }
@@ -47,6 +49,11 @@ for hoist_path in "$hoist_state"/pending/*; do
   if [ -f "$hoist_path" ]; then while IFS= read -r hoist_line; do printf '%s\n' "$hoist_line"; done <"$hoist_path"; fi
 done
 hoist_e pending 0
+hoist_b journal
+if [ -f "$hoist_state/journal" ] && flock -n "$hoist_state/lock" true; then
+  while IFS= read -r hoist_line; do printf '%s\n' "$hoist_line"; done <"$hoist_state/journal"
+fi
+hoist_e journal 0
 "#;
 
 impl Facts {
@@ -93,7 +100,7 @@ impl Facts {
             "user": user,
         });
         let Json::Object(values) = values else { unreachable!("json! with braces is an object") };
-        Self { values, pending: text("pending").lines().map(str::to_string).collect(), user }
+        Self { values, pending: text("pending").lines().map(str::to_string).collect(), interrupted: interrupted(&text("journal")), user }
     }
 }
 
@@ -103,7 +110,18 @@ pub fn sample() -> Facts {
         let number = example.parse::<u64>().ok().filter(|_| matches!(*name, "memtotal_mb" | "processor_vcpus"));
         ((*name).to_string(), number.map_or_else(|| json!(example.trim_matches('"')), |number| json!(number)))
     });
-    Facts { values: values.collect(), pending: Vec::new(), user: "root".into() }
+    Facts { values: values.collect(), pending: Vec::new(), interrupted: None, user: "root".into() }
+}
+
+/// Who was interrupted at which step, from the journal of a run that is over without an end.
+fn interrupted(journal: &str) -> Option<String> {
+    let (_, who) = journal.lines().next()?.strip_prefix("run ")?.split_once(' ')?;
+    let step = journal.lines().rev().find_map(|line| line.strip_prefix("begin ")?.split_once(' '));
+    Some(match step {
+        Some((number, name)) if !journal.contains(&format!("\nend {number} ")) => format!("{who}, at: {name}"),
+        Some((_, name)) => format!("{who}, after: {name}"),
+        None => who.to_string(),
+    })
 }
 
 fn dpkg_architecture(machine: &str) -> &str {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::host::{self, HostFailure, HostReport, Preview, Target};
-use super::{Event, Events, Facts, Job, Phase};
+use super::worker::{Orders, Worker};
+use super::{Event, Events, Facts, Job, Phase, Play};
 use crate::transport::{Connection, Failure};
 
 /// Connects to a target.
@@ -29,7 +30,6 @@ pub struct Previewed {
     pub execs: usize,
     /// How long it took.
     pub elapsed: Duration,
-    connection: Option<Box<dyn Connection>>,
 }
 
 /// What a host says to a ping.
@@ -47,8 +47,7 @@ impl Fleet<'_> {
     pub fn ping(&self, job: &Job<'_>, connect: Connect<'_>) -> Vec<Pong> {
         let one = |target: &Target<'_>| {
             let started = Instant::now();
-            let sudo = target.sudo(job);
-            let outcome = connect(target).and_then(|mut connection| host::open(connection.as_mut(), sudo)).map(|(_, facts)| facts);
+            let outcome = connect(target).and_then(|connection| host::open(connection, target.privilege(job))).map(|(_, facts)| facts);
             Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
@@ -60,45 +59,100 @@ impl Fleet<'_> {
             let started = Instant::now();
             let event = |event| events(&target.name, event);
             event(Event::Phase(Phase::Connecting));
-            let mut connection = match connect(target) {
-                Ok(connection) => connection,
-                Err(failure) => {
-                    event(Event::Phase(Phase::Done));
-                    return Previewed {
-                        host: target.name.clone(),
-                        outcome: Err(HostFailure::Unreachable(failure)),
-                        execs: 0,
-                        elapsed: started.elapsed(),
-                        connection: None,
-                    };
-                }
-            };
-            let outcome = Preview::make(connection.as_mut(), job, target, &event);
+            let outcome =
+                connect(target).map_err(HostFailure::Unreachable).and_then(|connection| Preview::make(connection, job, target, &event));
             event(Event::Phase(Phase::Done));
-            let (execs, elapsed) = (connection.execs(), started.elapsed());
-            Previewed { host: target.name.clone(), outcome, execs, elapsed, connection: Some(connection) }
+            let execs = outcome.as_ref().map_or(0, Preview::execs);
+            Previewed { host: target.name.clone(), outcome, execs, elapsed: started.elapsed() }
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
     }
 
-    /// Applies what was planned on every host that has a plan; the others are reported with why they have none.
-    pub fn apply(&self, previewed: Vec<Previewed>, run: &str, events: Events<'_>) -> Vec<HostReport> {
-        let one = |previewed: Previewed| {
-            let started = Instant::now();
-            let mut report = match previewed.outcome {
-                Ok(preview) => preview.apply(run, &|event| events(&previewed.host, event)),
-                Err(failure) => HostReport { host: previewed.host, failure: Some(failure), ..HostReport::default() },
+    /// Applies what was planned on every host that has a plan; the others are reported with why they have none. Plays
+    /// come one after the other, for all their hosts; inside a play no host waits for another, unless it is `serial`.
+    pub fn apply(
+        &self,
+        previewed: Vec<Previewed>,
+        job: &Job<'_>,
+        connect: Connect<'_>,
+        orders: &Orders<'_>,
+        events: Events<'_>,
+    ) -> Vec<HostReport> {
+        let names: Vec<String> = previewed.iter().map(|previewed| previewed.host.clone()).collect();
+        let event_of: Vec<_> = names.iter().map(|name| move |event: Event| events(name, event)).collect();
+        let connect_of: Vec<_> = names
+            .iter()
+            .map(|name| {
+                move || {
+                    let target = self.targets.iter().find(|target| target.name == *name);
+                    connect(target.expect("it was previewed from these targets"))
+                }
+            })
+            .collect();
+        let started = Instant::now();
+        let mut hosts: Vec<Host<'_>> = Vec::new();
+        for ((previewed, event), reconnect) in previewed.into_iter().zip(&event_of).zip(&connect_of) {
+            let state = match previewed.outcome {
+                Ok(preview) => Ok(Worker::new(preview, orders, reconnect, event)),
+                Err(failure) => Err(HostReport { host: previewed.host.clone(), failure: Some(failure), ..HostReport::default() }),
             };
-            drop(previewed.connection);
-            report.elapsed = previewed.elapsed + started.elapsed();
-            report
-        };
-        self.pool().install(|| previewed.into_par_iter().map(one).collect())
+            hosts.push(Host { name: previewed.host, before: previewed.elapsed, took: Duration::ZERO, state });
+        }
+        self.pool().install(|| {
+            for (number, play) in job.plays.iter().enumerate() {
+                for_play(number, play, &mut hosts);
+            }
+            let end = |host: Host<'_>| {
+                let began = Instant::now();
+                let report = host.state.map_or_else(|report| report, Worker::end);
+                HostReport { elapsed: host.before + host.took + began.elapsed().min(started.elapsed()), ..report }
+            };
+            hosts.into_par_iter().map(end).collect()
+        })
     }
 
     // The work waits for the network, so the pool has a thread for each host and not for each processor.
     fn pool(&self) -> rayon::ThreadPool {
         let threads = self.forks.clamp(1, self.targets.len().max(1));
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system can start a few threads")
+    }
+}
+
+/// A host in the second half of a run.
+struct Host<'a> {
+    name: String,
+    before: Duration,
+    took: Duration,
+    state: Result<Worker<'a>, HostReport>,
+}
+
+impl Host<'_> {
+    fn failed(&self) -> bool {
+        self.state.as_ref().map_or(true, Worker::failed)
+    }
+}
+
+/// One play on all its hosts, batch by batch. When more hosts failed than it allows, the rest is left alone.
+fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
+    let members: Vec<usize> = play.order(hosts.iter().map(|host| host.name.as_str()).collect());
+    let before = members.iter().filter(|at| hosts[**at].failed()).count();
+    let mut rest = &members[..];
+    for size in play.rolling.sizes(members.len()) {
+        let (batch, later) = rest.split_at(size.min(rest.len()));
+        rest = later;
+        hosts.par_iter_mut().enumerate().filter(|(at, _)| batch.contains(at)).for_each(|(_, host)| {
+            let began = Instant::now();
+            if let Ok(worker) = &mut host.state {
+                worker.play(number);
+            }
+            host.took += began.elapsed();
+        });
+        let failed = members.iter().filter(|at| hosts[**at].failed()).count();
+        if play.rolling.stops(failed, failed - before, members.len()) {
+            let reason = format!("{failed} of {} hosts failed, which is more than this play allows", members.len());
+            // Whoever is not through with the run stops here, in this play and in those behind it.
+            hosts.iter_mut().filter_map(|host| host.state.as_mut().ok()).for_each(|worker| worker.skip(&reason));
+            return;
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! One host, one run: connect, facts, probe, plan; then, when the plan was accepted, apply, probing again behind every
-//! change of unknown reach, until nothing is left; then the handlers.
+//! One host, the first half of a run: connect, facts, probe, plan. `worker` does the second, when the plan was accepted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::apply::{self, StepResult, StepStatus};
+use super::apply::{StepResult, StepStatus};
 use super::facts::{self, Facts};
 use super::plan::{Planned, Verdict, plan};
+use super::privilege::Privilege;
 use super::session::Session;
 use super::step::{HostValues, PlaySteps, play_steps};
 use super::wrap::wrap;
@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostics;
 use crate::project::{Given, Manner};
 use crate::resource::{Probe, Reply, Unreadable, question};
 use crate::shell::Answers;
-use crate::transport::{Cause, Connection, Failure};
+use crate::transport::{Connection, Failure};
 
 /// A host to work on.
 pub struct Target<'a> {
@@ -29,14 +29,17 @@ pub struct Target<'a> {
     pub fixed: Map<String, Json>,
     /// The user that logs in.
     pub login_user: String,
+    /// How that user becomes root.
+    pub root: Privilege,
     /// How tasks run where neither task, role nor play says it.
     pub manner: Manner,
 }
 
 impl Target<'_> {
-    /// Whether the session must become root by sudo.
-    pub(super) fn sudo(&self, job: &Job<'_>) -> bool {
-        self.login_user != "root" && job.becomes(&self.name, &self.manner)
+    /// What the session must become for the job.
+    pub(super) fn privilege(&self, job: &Job<'_>) -> Privilege {
+        let needed = self.login_user != "root" && job.becomes(&self.name, &self.manner);
+        if needed { self.root.clone() } else { Privilege::login() }
     }
 }
 
@@ -55,6 +58,10 @@ pub enum HostFailure {
     Step(StepResult),
     /// Another run holds the lock; who.
     Locked(String),
+    /// The user interrupted the run; what was begun was finished.
+    Interrupted,
+    /// It was left alone, for this reason.
+    Skipped(String),
 }
 
 /// A host that was probed and planned, with its line still open.
@@ -65,7 +72,16 @@ pub struct Preview {
     pub plays: Vec<PlayPreview>,
     /// Handlers that an earlier run left behind.
     pub pending: Vec<String>,
-    session: Session,
+    /// An earlier run that did not come to its end: who, and at which step.
+    pub interrupted: Option<String>,
+    pub(super) line: Line,
+}
+
+/// The open line to a host.
+pub(super) struct Line {
+    pub connection: Box<dyn Connection>,
+    pub session: Session,
+    pub privilege: Privilege,
 }
 
 /// A play on a host, planned.
@@ -103,17 +119,16 @@ impl HostReport {
 }
 
 impl Preview {
-    /// Connects to nothing: `connection` is up. Opens the session, asks facts, settles the tasks, probes and plans.
+    /// `connection` is up. Opens the session, asks facts, settles the tasks, probes and plans.
     ///
     /// # Errors
     /// The session cannot be opened, or the tasks have mistakes.
-    pub fn make(connection: &mut dyn Connection, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
-        let sudo = target.sudo(job);
-        let (mut session, facts) = open(connection, sudo).map_err(HostFailure::Unreachable)?;
+    pub fn make(connection: Box<dyn Connection>, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
+        let (mut line, facts) = open(connection, target.privilege(job)).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
         let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
-        let reply = probe(&mut session, &all).map_err(HostFailure::Unreachable)?;
+        let reply = probe(&mut line.session, &all).map_err(HostFailure::Unreachable)?;
         let mut verdicts = plan(all.into_iter().enumerate(), reply).into_iter();
         let plays = plays
             .into_iter()
@@ -122,7 +137,12 @@ impl Preview {
                 PlayPreview { play, steps, planned }
             })
             .collect();
-        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, session })
+        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, interrupted: facts.interrupted, line })
+    }
+
+    /// Remote processes started so far.
+    pub fn execs(&self) -> usize {
+        self.line.connection.execs()
     }
 
     /// Steps that nothing sensible can be done about.
@@ -141,145 +161,13 @@ impl Preview {
     pub fn has_changes(&self) -> bool {
         !self.pending.is_empty() || self.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict.action().is_some())
     }
-
-    /// Does what was planned. `run` says who runs what, for the lock.
-    pub fn apply(mut self, run: &str, event: &dyn Fn(Event)) -> HostReport {
-        let mut report = HostReport { host: self.host.clone(), ..HostReport::default() };
-        let failures = self.failures();
-        if !failures.is_empty() {
-            report.failure = Some(HostFailure::Plan(failures));
-        } else if self.has_changes() {
-            event(Event::Phase(Phase::Applying));
-            report.failure = self.work(run, &mut report, event).err();
-        } else {
-            report.same = self.plays.iter().map(|play| play.planned.len()).sum();
-        }
-        event(Event::Phase(Phase::Done));
-        report
-    }
-
-    fn work(&mut self, run: &str, report: &mut HostReport, event: &dyn Fn(Event)) -> Result<(), HostFailure> {
-        let answers = self.session.ask(apply::prepare(run).text(), &mut |_| {}).map_err(HostFailure::Unknown)?;
-        let lock = answers.get("lock").cloned().unwrap_or_default();
-        match lock.status {
-            0 => {}
-            73 => return Err(HostFailure::Locked(lock.text().trim().to_string())),
-            _ => {
-                let words = String::from_utf8_lossy(&lock.stderr).trim().to_string();
-                return Err(HostFailure::Unreachable(Failure::new(Cause::Protocol, format!("the state folder cannot be used: {words}"))));
-            }
-        }
-        report.pending = self.pending.clone();
-        let mut pending = std::mem::take(&mut self.pending);
-        for play in std::mem::take(&mut self.plays) {
-            let PlayPreview { mut steps, planned, .. } = play;
-            let handlers = std::mem::take(&mut steps.handlers);
-            // What an earlier run left behind comes first; what is no handler of ours any more is dropped at the end.
-            let (left, others): (Vec<String>, Vec<String>) =
-                pending.into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
-            pending = others;
-            let mut notified = left.clone();
-            let before = self.handle(&handlers, &mut notified, report, event)?;
-            let mut notified = self.steps(&steps.steps, (!before && report.results.is_empty()).then_some(planned), report, event)?;
-            self.handle(&handlers, &mut notified, report, event)?;
-        }
-        if !pending.is_empty() {
-            self.session.ask(apply::forget(&pending).text(), &mut |_| {}).map_err(HostFailure::Unknown)?;
-        }
-        report.pending.clear();
-        Ok(())
-    }
-
-    /// Runs steps until none is left; returns the handlers that were notified. With a plan at hand, the first batch is
-    /// what it says; every later one is probed behind the change that made it necessary.
-    fn steps(
-        &mut self,
-        steps: &[Step],
-        mut planned: Option<Vec<Planned>>,
-        report: &mut HostReport,
-        event: &dyn Fn(Event),
-    ) -> Result<Vec<String>, HostFailure> {
-        let mut notified: Vec<String> = Vec::new();
-        let mut next = 0;
-        while next < steps.len() {
-            let plan = match planned.take() {
-                Some(planned) => planned,
-                None => {
-                    let left: Vec<&Step> = steps[next..].iter().collect();
-                    let reply = probe(&mut self.session, &left).map_err(HostFailure::Unknown)?;
-                    plan(left.into_iter().enumerate().map(|(at, step)| (next + at, step)), reply)
-                }
-            };
-            let end = plan.iter().position(|planned| planned.verdict.unsure()).unwrap_or(plan.len());
-            let failed: Vec<(String, Unreadable)> = plan[..end]
-                .iter()
-                .filter_map(|planned| match &planned.verdict {
-                    Verdict::Failed(unreadable) => Some((steps[planned.step].name.clone(), unreadable.clone())),
-                    _ => None,
-                })
-                .collect();
-            if !failed.is_empty() {
-                return Err(HostFailure::Plan(failed));
-            }
-            let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
-            report.same += end - batch.len();
-            if !batch.is_empty() {
-                let (results, lost) = match apply::run(&mut self.session, steps, &batch, event) {
-                    Ok(results) => (results, None),
-                    Err((results, failure)) => (results, Some(failure)),
-                };
-                for (planned, result) in batch.iter().zip(&results) {
-                    // The journal is written before the step runs, so a failed one leaves its handlers there too.
-                    let fresh = steps[planned.step].notify.iter().filter(|key| !report.pending.contains(key)).cloned().collect::<Vec<_>>();
-                    report.pending.extend(fresh);
-                    if result.status == StepStatus::Changed {
-                        let fresh = steps[planned.step].notify.iter().filter(|key| !notified.contains(key)).cloned().collect::<Vec<_>>();
-                        notified.extend(fresh);
-                    }
-                }
-                let failed = results.iter().find(|result| matches!(result.status, StepStatus::Failed(_))).cloned();
-                report.results.extend(results);
-                if let Some(failure) = lost {
-                    return Err(HostFailure::Unknown(failure));
-                }
-                if let Some(result) = failed {
-                    return Err(HostFailure::Step(result));
-                }
-            }
-            next += end;
-        }
-        Ok(notified)
-    }
-
-    /// Runs the notified handlers, in the order of the roles; true when there were any. A handler that notifies
-    /// another one is followed by it.
-    fn handle(
-        &mut self,
-        handlers: &[super::Handler],
-        notified: &mut Vec<String>,
-        report: &mut HostReport,
-        event: &dyn Fn(Event),
-    ) -> Result<bool, HostFailure> {
-        let mut any = false;
-        for handler in handlers {
-            if !notified.contains(&handler.key) {
-                continue;
-            }
-            any = true;
-            let more = self.steps(&handler.steps, None, report, event)?;
-            notified.extend(more);
-            self.session.ask(apply::forget(std::slice::from_ref(&handler.key)).text(), &mut |_| {}).map_err(HostFailure::Unknown)?;
-            report.pending.retain(|key| *key != handler.key);
-        }
-        Ok(any)
-    }
 }
 
 /// Opens a session and asks the facts.
-pub(super) fn open(connection: &mut dyn Connection, sudo: bool) -> Result<(Session, Facts), Failure> {
-    let mut session = Session::open(connection, sudo)?;
-    let answers = session.ask(facts::SCRIPT, &mut |_| {})?;
-    Ok((session, Facts::read(&answers)))
+pub(super) fn open(mut connection: Box<dyn Connection>, privilege: Privilege) -> Result<(Line, Facts), Failure> {
+    let mut session = Session::open(connection.as_mut(), &privilege)?;
+    let answers = session.ask(facts::SCRIPT)?;
+    Ok((Line { connection, session, privilege }, Facts::read(&answers)))
 }
 
 /// The number and the steps of each play for a host with these facts.
@@ -295,7 +183,7 @@ pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Resul
 }
 
 /// Asks everything that `steps` want to know, in one exchange.
-fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Failure> {
+pub(super) fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Failure> {
     let mut all = Probe::new();
     for step in steps {
         step.resource.probe(&mut all);
@@ -315,6 +203,6 @@ fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Failure> {
             }
         };
     }
-    let answers: Answers = session.ask(&text, &mut |_| {})?;
+    let answers: Answers = session.ask(&text)?;
     Ok(question::read(&all, &answers))
 }

@@ -1,5 +1,6 @@
 //! What is to be done: which verb of which roles, in which order, on which hosts.
 
+use super::rolling::Rolling;
 use crate::project::{Library, Manner, Role};
 use crate::template::Templates;
 use crate::yaml::{Entry, Node};
@@ -28,6 +29,15 @@ pub struct Play {
     pub vars: Vec<Entry>,
     /// How its tasks run.
     pub manner: Manner,
+    /// How it goes through its hosts.
+    pub rolling: Rolling,
+}
+
+impl Play {
+    /// Where its hosts stand among these names, in its own order.
+    pub(super) fn order(&self, names: Vec<&str>) -> Vec<usize> {
+        self.hosts.iter().filter_map(|host| names.iter().position(|name| name == host)).collect()
+    }
 }
 
 /// A role in a play.

@@ -6,10 +6,14 @@ mod event;
 mod facts;
 mod fleet;
 mod host;
+mod interrupt;
 mod job;
 mod plan;
+mod privilege;
+mod rolling;
 mod session;
 mod step;
+mod worker;
 mod wrap;
 
 pub use apply::{StepResult, StepStatus};
@@ -17,10 +21,15 @@ pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};
 pub use host::{HostFailure, HostReport, PlayPreview, Preview, Target};
+pub use interrupt::Interrupt;
 pub use job::{Job, Play, RoleCall};
 pub use plan::{Planned, Verdict, plan};
+pub use privilege::{Method, Privilege};
+pub use rolling::{Rolling, Size};
 pub use session::{Heard, Session};
+
 pub use step::{Handler, PlaySteps, Step};
+pub use worker::Orders;
 
 use crate::diagnostic::Diagnostics;
 

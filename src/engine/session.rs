@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::privilege::Privilege;
 use crate::shell::{Answer, Answers, Frame, Frames, Nonce, PRELUDE, Script};
 use crate::transport::{Cause, Connection, Exit, Failure, Output, Process};
 
@@ -19,6 +20,9 @@ const KEPT: usize = 16 << 20;
 
 /// How long the first answer may take: a slow login shell, a slow PAM module.
 const HELLO: Duration = Duration::from_secs(30);
+
+/// How often a wait looks up: for an interruption, for a prompt.
+const TICK: Duration = Duration::from_millis(200);
 
 /// A shell on a host that takes scripts.
 pub struct Session {
@@ -40,6 +44,9 @@ pub enum Heard<'a> {
     End(&'a str, i32),
 }
 
+/// Looks up while a script runs.
+pub type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Failure>;
+
 struct Stream {
     frames: Frames,
     current: Option<String>,
@@ -47,12 +54,12 @@ struct Stream {
 }
 
 impl Session {
-    /// Starts the shell, as root through sudo if asked, and sets it up.
+    /// Starts the shell with this privilege, and sets it up.
     ///
     /// # Errors
-    /// The login shell runs no commands, sudo refuses, or the line is gone.
-    pub fn open(connection: &mut dyn Connection, sudo: bool) -> Result<Self, Failure> {
-        let process = connection.exec(&format!("exec {}{LOADER}", if sudo { "sudo -n -- " } else { "" }))?;
+    /// The login shell runs no commands, root is refused, or the line is gone.
+    pub fn open(connection: &mut dyn Connection, privilege: &Privilege) -> Result<Self, Failure> {
+        let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
         let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
         let (stdout, stderr) = (stream(), stream());
@@ -63,11 +70,50 @@ impl Session {
         hello.line("umask 022; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH; cd \"$HOME\" 2>/dev/null || cd /", &[]);
         hello.line("hoist_user=$(id -un)", &[]);
         let text = format!("{}{PRELUDE}", hello.text());
+        if privilege.asks() {
+            session.answer_prompt(privilege)?;
+        }
         session.send(&text)?;
-        match session.listen(Some(Instant::now() + HELLO), &mut |_| {}) {
+        match session.listen(Some(Instant::now() + HELLO), &mut |_| {}, &mut || Ok(())) {
             Ok(_) => Ok(session),
-            Err(failure) if failure.cause == Cause::Lost => Err(session.refused(failure, sudo)),
+            Err(failure) if failure.cause == Cause::Lost => Err(session.refused(failure, privilege)),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Gives the password when it is asked for, once: a second question means that it is wrong. It never goes out
+    /// unasked, for then the shell would read it.
+    fn answer_prompt(&mut self, privilege: &Privilege) -> Result<(), Failure> {
+        let mut given = false;
+        self.message("hoist_ready=1; printf '%s' \"$hoist_ready\" >/dev/null; printf 'hoist-ready\\n'")?;
+        let deadline = Instant::now() + HELLO;
+        loop {
+            match self.process.read(deadline)? {
+                Output::Stdout(bytes) => {
+                    self.stdout.noise.extend(bytes);
+                    if self.stdout.noise.windows(11).any(|window| window == b"hoist-ready") {
+                        self.stdout.noise.clear();
+                        self.stderr.noise.clear();
+                        return Ok(());
+                    }
+                }
+                Output::Stderr(bytes) => {
+                    self.stderr.noise.extend(bytes);
+                    if privilege.prompts(&self.stderr.noise) {
+                        if given {
+                            return Err(privilege.wrong_password());
+                        }
+                        given = true;
+                        self.stderr.noise.clear();
+                        let answer = privilege.answer();
+                        self.write(answer.as_bytes())?;
+                    }
+                }
+                Output::Exit(exit) => {
+                    let failure = self.ended(&exit);
+                    return Err(if given { privilege.wrong_password() } else { self.refused(failure, privilege) });
+                }
+            }
         }
     }
 
@@ -75,9 +121,17 @@ impl Session {
     ///
     /// # Errors
     /// The line is gone.
-    pub fn ask(&mut self, script: &str, heard: &mut dyn FnMut(Heard<'_>)) -> Result<Answers, Failure> {
+    pub fn ask(&mut self, script: &str) -> Result<Answers, Failure> {
+        self.follow(script, &mut |_| {}, &mut || Ok(()))
+    }
+
+    /// The same, and tells what is heard as it comes. `tick` is called several times a second; its error ends the wait.
+    ///
+    /// # Errors
+    /// The line is gone, or `tick` says so.
+    pub fn follow(&mut self, script: &str, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
         self.send(script)?;
-        self.listen(None, heard)
+        self.listen(None, heard, tick)
     }
 
     /// Puts content into a file of the staging folder, without waiting for an answer: it comes with the next script,
@@ -117,17 +171,20 @@ impl Session {
         self.process.write(bytes, Instant::now() + Duration::from_secs(600))
     }
 
-    fn listen(&mut self, deadline: Option<Instant>, heard: &mut dyn FnMut(Heard<'_>)) -> Result<Answers, Failure> {
+    fn listen(&mut self, deadline: Option<Instant>, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
         let last = format!("m{}", self.messages);
         let mut answers: Answers = BTreeMap::new();
         let (mut out, mut err) = (false, false);
         while !(out && err) {
-            let far = Instant::now() + Duration::from_secs(24 * 3600);
-            match self.process.read(deadline.unwrap_or(far))? {
-                Output::Stdout(bytes) => out |= self.stdout.take(&bytes, &last, |answer| &mut answer.stdout, &mut answers, heard),
-                Output::Stderr(bytes) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
-                Output::Exit(exit) => return Err(self.ended(&exit)),
+            let look_up = Instant::now() + TICK;
+            match self.process.read(deadline.map_or(look_up, |deadline| deadline.min(look_up))) {
+                Ok(Output::Stdout(bytes)) => out |= self.stdout.take(&bytes, &last, |answer| &mut answer.stdout, &mut answers, heard),
+                Ok(Output::Stderr(bytes)) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
+                Ok(Output::Exit(exit)) => return Err(self.ended(&exit)),
+                Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
+                Err(failure) => return Err(failure),
             }
+            tick()?;
         }
         answers.remove(&last);
         Ok(answers)
@@ -152,25 +209,11 @@ impl Session {
         (!lines.is_empty()).then(|| lines[lines.len().saturating_sub(3)..].join(" / "))
     }
 
-    /// The shell ended before it said anything: sudo, or a login shell that runs no commands.
-    fn refused(&self, failure: Failure, sudo: bool) -> Failure {
+    /// The shell ended before it said anything: no way to root, or a login shell that runs no commands.
+    fn refused(&self, failure: Failure, privilege: &Privilege) -> Failure {
         let words = self.last_words().unwrap_or_default();
-        let said = |word: &str| words.contains(word);
-        if sudo && (said("sudo:") || said("sudo: command not found") || said("sudo: not found")) {
-            let failure = if said("a password is required") || said("terminal is required") {
-                Failure::new(Cause::Sudo, "sudo wants a password, and hoist asks for none yet")
-                    .remedy("allow it without one, in /etc/sudoers.d/NAME (with visudo):")
-                    .remedy("  USER ALL=(ALL) NOPASSWD: ALL")
-            } else if said("not found") {
-                Failure::new(Cause::Sudo, "there is no sudo on the host")
-                    .remedy("log in as root, or install sudo:")
-                    .remedy("  apt-get install sudo")
-            } else if said("not in the sudoers") || said("not allowed") || said("may not run") {
-                Failure::new(Cause::Sudo, "the user may not become root with sudo").remedy("add it to the group sudo, or log in as root")
-            } else {
-                Failure::new(Cause::Sudo, "sudo refused")
-            };
-            return failure.remedy(format!("sudo said: {words}"));
+        if let Some(failure) = privilege.refused(&words) {
+            return failure;
         }
         let failure = Failure { cause: Cause::LoginShell, ..failure };
         failure.remedy("hoist needs a login shell that runs commands, such as /bin/sh or /bin/bash:").remedy("  chsh -s /bin/bash USER")

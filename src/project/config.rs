@@ -41,6 +41,14 @@ pub struct Play {
     pub tags: Vec<String>,
     /// Environment variables of the commands of all tasks.
     pub environment: Vec<Entry>,
+    /// How many hosts at a time: a number, a share such as `30%`, or a list of them. None: all.
+    pub serial: Option<Node>,
+    /// How many hosts may fail before the rest is left alone: a number or a share.
+    pub max_failures: Option<Node>,
+    /// Whether the first failure of a host stops all of them.
+    pub any_errors_fatal: bool,
+    /// In which order hosts come: as in the `inventory`, `reverse_inventory`, `sorted` or `reverse_sorted`.
+    pub order: Option<Node>,
     /// Where the play stands.
     pub span: Span,
 }
@@ -129,7 +137,20 @@ impl Config {
 }
 
 fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
-    let known = ["name", "hosts", "roles", "become", "become_user", "vars", "tags", "environment"];
+    let known = [
+        "name",
+        "hosts",
+        "roles",
+        "become",
+        "become_user",
+        "vars",
+        "tags",
+        "environment",
+        "serial",
+        "max_failures",
+        "any_errors_fatal",
+        "order",
+    ];
     let fields = Fields::new(node, "a play", &known, problems);
     let mut roles = Vec::new();
     for item in fields.list("roles", problems) {
@@ -153,6 +174,10 @@ fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
         vars: fields.vars("vars", problems),
         tags: fields.tags(problems),
         environment: fields.map("environment", problems).to_vec(),
+        serial: fields.get("serial").cloned(),
+        max_failures: fields.get("max_failures").cloned(),
+        any_errors_fatal: fields.typed("any_errors_fatal", problems).unwrap_or(false),
+        order: fields.get("order").cloned(),
         span: node.span.clone(),
         hosts: hosts?,
     };

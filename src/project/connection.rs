@@ -27,6 +27,10 @@ pub struct Connection {
     pub use_sudo: Option<bool>,
     /// `ansible_become_user`: whom sudo makes them, where neither play nor task says so.
     pub sudo_user: Option<String>,
+    /// `ansible_become_method`: `sudo`, `su` or `doas`.
+    pub become_method: String,
+    /// `ansible_become_password`, best kept in the secrets.
+    pub become_password: Option<String>,
 }
 
 /// What connects to a host.
@@ -39,7 +43,7 @@ pub enum ConnectionKind {
 }
 
 /// The settings that are read.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -47,7 +51,11 @@ const KNOWN: [&str; 7] = [
     "ansible_connection",
     "ansible_become",
     "ansible_become_user",
+    "ansible_become_password",
 ];
+
+/// The ways to become root.
+const METHODS: [&str; 3] = ["sudo", "su", "doas"];
 
 /// Settings that mean nothing here, as hoist needs no Python and no files of its own on the host.
 const IGNORED: [&str; 7] = [
@@ -61,7 +69,8 @@ const IGNORED: [&str; 7] = [
 ];
 
 /// Other names of settings; without a word they would lead to another host or user.
-const RENAMED: [(&str, &str); 6] = [
+const RENAMED: [(&str, &str); 7] = [
+    ("ansible_become_pass", "ansible_become_password"),
     ("ansible_private_key_file", "ansible_ssh_private_key_file"),
     ("ansible_ssh_host", "ansible_host"),
     ("ansible_ssh_port", "ansible_port"),
@@ -76,11 +85,9 @@ const NOPASSWD: &str = "let the user use sudo without a password (NOPASSWD), or 
 const KNOWN_HOSTS: &str = "host keys are always checked; `hoist hosts trust` records them";
 
 /// Settings that hoist does not follow, and what to do instead.
-const UNSUPPORTED: [(&str, &str); 16] = [
+const UNSUPPORTED: [(&str, &str); 14] = [
     ("ansible_become_exe", "hoist runs `sudo`"),
     ("ansible_become_flags", "hoist runs `sudo -n`"),
-    ("ansible_become_pass", NOPASSWD),
-    ("ansible_become_password", NOPASSWD),
     ("ansible_host_key_checking", KNOWN_HOSTS),
     ("ansible_password", KEYS),
     ("ansible_scp_extra_args", SSH_CONFIG),
@@ -119,12 +126,13 @@ impl Connection {
         let mut found = Diagnostics::new();
         check_names(variables, &mut found);
         let mut settings = Settings { resolve, problems: &mut found };
-        if let Some((method, span)) = settings.get::<String>("ansible_become_method")
-            && method != "sudo"
-        {
-            settings
-                .problems
-                .push(Diagnostic::error(format!("`{}` is not supported", method.escape_debug())).at(&span).help("hoist uses sudo"));
+        let method = settings.get::<String>("ansible_become_method");
+        if let Some((method, span)) = method.as_ref().filter(|(method, _)| !METHODS.contains(&method.as_str())) {
+            settings.problems.push(
+                Diagnostic::error(format!("`{}` is no way to become root that hoist knows", method.escape_debug()))
+                    .at(span)
+                    .suggest(method, METHODS),
+            );
         }
         let connection = Self {
             kind: settings.kind(),
@@ -134,6 +142,8 @@ impl Connection {
             key: settings.key(root, home),
             use_sudo: settings.get("ansible_become").map(|(flag, _)| flag),
             sudo_user: settings.name("ansible_become_user", |user, span| names::plain(user, "user", span)),
+            become_method: method.map_or_else(|| "sudo".to_string(), |(method, _)| method),
+            become_password: settings.get("ansible_become_password").map(|(password, _)| password),
         };
         let failed = found.has_errors();
         problems.extend(found);

@@ -8,7 +8,7 @@ use crate::engine::{HostFailure, StepResult, StepStatus};
 use crate::resource::Unreadable;
 use crate::transport::{Cause, Failure};
 
-/// In one word: `failed`, `unreachable`, `unknown`, `locked`.
+/// In one word: `failed`, `unreachable`, `unknown`, `locked`, `interrupted`, `skipped`.
 pub fn word(failure: &HostFailure) -> &'static str {
     match failure {
         HostFailure::Unreachable(Failure { cause: Cause::Name | Cause::Refused | Cause::Timeout | Cause::Lost, .. }) => "unreachable",
@@ -16,6 +16,8 @@ pub fn word(failure: &HostFailure) -> &'static str {
         HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) => "failed",
         HostFailure::Unknown(_) => "unknown",
         HostFailure::Locked(_) => "locked",
+        HostFailure::Interrupted => "interrupted",
+        HostFailure::Skipped(_) => "skipped",
     }
 }
 
@@ -37,6 +39,8 @@ pub fn text(failure: &HostFailure) -> String {
         HostFailure::Plan(steps) => steps.iter().map(|(name, why)| head(escape(name)) + &unreadable(why)).collect(),
         HostFailure::Step(result) => head(escape(&result.name)) + &step(result),
         HostFailure::Locked(who) => head(format!("another run holds the lock: {}", escape(who))),
+        HostFailure::Interrupted => head("the step that ran was finished, what was left was not begun".to_string()),
+        HostFailure::Skipped(why) => head(escape(why)),
     }
 }
 

@@ -201,6 +201,8 @@ fn failure(failure: &HostFailure) -> Fields {
         }
         HostFailure::Step(result) => json!({ "cause": "step", "step": result.name }),
         HostFailure::Locked(who) => json!({ "cause": "lock", "message": who }),
+        HostFailure::Interrupted => json!({ "cause": "interrupted" }),
+        HostFailure::Skipped(why) => json!({ "cause": "skipped", "message": why }),
     };
     fields(json!({ "failure": why }))
 }

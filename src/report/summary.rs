@@ -10,11 +10,15 @@ use super::words::{count, handler, hosts, indent, time};
 use crate::engine::{HostFailure, HostReport, StepStatus};
 use crate::shell::quote;
 
-/// The exit code of a run: 0 when all hosts are done, 4 when another run holding the lock was the only trouble, 3 for
-/// any other.
+/// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
+/// 4 when a lock that another run holds was, 3 for any other.
 pub fn exit_code(reports: &[HostReport]) -> u8 {
     let failures = reports.iter().filter_map(|report| report.failure.as_ref());
-    let codes = failures.map(|failure| if matches!(failure, HostFailure::Locked(_)) { 4 } else { 3 });
+    let codes = failures.map(|failure| match failure {
+        HostFailure::Interrupted => 130,
+        HostFailure::Locked(_) => 4,
+        _ => 3,
+    });
     codes.min().unwrap_or(0)
 }
 

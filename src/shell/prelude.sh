@@ -5,6 +5,26 @@
 hoist_b() { printf '\n%s b %s\n' "$hoist_nonce" "$1"; printf '\n%s b %s\n' "$hoist_nonce" "$1" >&2; }
 hoist_e() { printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2"; printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2" >&2; }
 
+# A line in the journal of this run.
+hoist_j() { printf '%s\n' "$1" >>"$hoist_state/journal"; }
+
+# hoist_relay STEP out|err DESCRIPTOR: hands on what a step writes into the pipe. When nobody listens any more it swallows
+# the rest, so that a broken line does not end the step. Runs in the background, and must not keep lock and pipes open.
+hoist_relay() {
+  exec 5>&- 6>&- 9>&- <"$hoist_stage/$2" >&"$3"
+  cat 2>/dev/null || cat >/dev/null
+  { : >"$hoist_stage/$2.$1"; } 2>/dev/null
+}
+
+# hoist_relayed STEP: waits until all is handed on; a second, if something that the step left behind keeps the pipe open.
+hoist_relayed() {
+  hoist_tries=100
+  until [ -e "$hoist_stage/out.$1" ] && [ -e "$hoist_stage/err.$1" ] || [ "$hoist_tries" = 0 ]; do
+    hoist_tries=$((hoist_tries - 1))
+    sleep 0.01
+  done
+}
+
 # Adds the sums of the regular files among "$@" to $hoist_sums (sha256sum would hang on a named pipe).
 hoist_sum_files() {
   for hoist_path; do
