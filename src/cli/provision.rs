@@ -138,7 +138,11 @@ fn again(work: &Work, args: &Args, verb: &str) -> String {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
     let words = command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags);
-    words.fold("hoist".to_string(), |line, word| format!("{line} {}", quote(&word).unwrap_or_default()))
+    let safe = |text: &str| quote(text).unwrap_or_default();
+    words.fold("hoist".to_string(), |line, word| match word.split_once('=') {
+        Some((name, value)) => format!("{line} {name}={}", safe(value)),
+        None => format!("{line} {}", safe(&word)),
+    })
 }
 
 /// Who runs what, for the lock and the history on the hosts.

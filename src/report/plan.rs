@@ -65,6 +65,7 @@ pub fn text(hosts: &[HostPlan<'_>], depth: Depth) -> String {
             text += &format!("{}\n", paint(BOLD, escape(words::hosts(&names, hosts.len())) + ":"));
         }
         if !block.role.is_empty() && (new_hosts || before.is_none_or(|before| before.role != block.role)) {
+            text += if new_hosts { "" } else { "\n" };
             text += &format!("  {}\n", paint(DIM, format!("role {}", escape(&block.role))));
         }
         text += &block.text;
@@ -288,6 +289,7 @@ web1, web2 and 2 more:
 all 5 hosts:
   role common
   + user y
+
   role app
   ! build  (command make)
       make
