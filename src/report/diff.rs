@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn binary_content_is_told_by_its_size() {
         let shown = |action, before, after| shown(&change(action, before, after, false), Depth::Full);
-        let (old, new) = (vec![0u8; 12_100], vec![1u8, 0xff].repeat(7_000));
+        let (old, new) = (vec![0u8; 12_100], [1u8, 0xff].repeat(7_000));
         assert_eq!(shown(Action::Update, Some(&old), Some(&new)), "/etc/app.conf: binary, 12 kB -> 14 kB\n");
         assert_eq!(shown(Action::Update, Some(&old), Some(&old[1..])), "/etc/app.conf: binary, 12100 B -> 12099 B\n");
         assert_eq!(shown(Action::Update, Some(b"\0a"), Some(b"\0b")), "/etc/app.conf: binary, 2 B, changed\n");
