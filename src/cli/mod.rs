@@ -117,5 +117,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
             ExitCode::BadInput
         }
     };
+    if report::failed() && code == ExitCode::Done {
+        report::note("error: the result could not be written whole");
+        return ExitCode::HostFailed as i32;
+    }
     code as i32
 }

@@ -162,8 +162,11 @@ fn again(work: &Work, args: &Args, verb: &str) -> String {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
     let words = command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags);
-    let plain = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || "_=./:,@%+-".contains(c));
-    words.fold("hoist".to_string(), |line, word| format!("{line} {}", if plain(&word) { word } else { quote(&word).unwrap_or_default() }))
+    let safe = |text: &str| quote(text).unwrap_or_default();
+    words.fold("hoist".to_string(), |line, word| match word.split_once('=') {
+        Some((name, value)) => format!("{line} {name}={}", safe(value)),
+        None => format!("{line} {}", safe(&word)),
+    })
 }
 
 /// Who runs what, for the lock and the history on the hosts.

@@ -57,7 +57,6 @@ pub(super) fn prepare(run: &str, wait: u64) -> Script {
     script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
     script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
     script.line("fi", &[]);
-    script.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
     script.line("if [ \"$hoist_locked\" = 0 ]; then", &[]);
     script.line("  trap '' PIPE; trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"", &[]);
     script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
@@ -101,15 +100,14 @@ pub(super) fn read_journal() -> Script {
 /// Tells the shell that works to stop before its next step.
 pub(super) fn stop() -> Script {
     let mut script = Script::new();
-    script.line(": >\"$hoist_state/stage/stop\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"", &[]);
     script
 }
 
 /// Ends the steps that run, at once: everything in the process group that holds the lock.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();
-    script
-        .line(": >\"$hoist_state/stage/stop\"; read -r hoist_group <\"$hoist_state/stage/group\" && kill -TERM -- \"-$hoist_group\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM -- \"-$hoist_group\"", &[]);
     script
 }
 
@@ -219,9 +217,7 @@ fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> Strin
     let (open, outputs, close) = match step.resource.reach() {
         Reach::Own => (String::new(), "", String::new()),
         Reach::Wide => (
-            format!(
-                "hoist_relay {index} out 1 & hoist_relay {index} err 2 & exec 5>\"$hoist_stage/out\" 6>\"$hoist_stage/err\"\n"
-            ),
+            format!("hoist_relay {index} out 1 & hoist_relay {index} err 2 & exec 5>\"$hoist_stage/out\" 6>\"$hoist_stage/err\"\n"),
             " >&5 2>&6",
             format!("exec 5>&- 6>&-; hoist_relayed {index}\n"),
         ),

@@ -38,7 +38,6 @@ pub const FACTS: &[(&str, &str, &str)] = &[
 
 /// Asks for all of them in frames; few processes, for this is part of every run.
 pub(super) const SCRIPT: &str = r#"
-if [ "$hoist_user" = root ]; then hoist_state=/var/lib/hoist; else hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist; fi
 hoist_b uname; uname -nrm; hoist_e uname $?
 hoist_b files; head -v -n 30 /etc/os-release /proc/meminfo /proc/sys/kernel/random/boot_id /proc/net/route 2>/dev/null; hoist_e files 0
 hoist_b nproc; nproc; hoist_e nproc $?

@@ -68,7 +68,9 @@ impl Session {
         hello.line("hoist_nonce={}", &[session.nonce.as_str()]);
         hello.line("unset CDPATH ENV BASH_ENV IFS GREP_OPTIONS POSIXLY_CORRECT LC_ALL; LANG=C.UTF-8; export LANG", &[]);
         hello.line("umask 022; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH; cd \"$HOME\" 2>/dev/null || cd /", &[]);
-        hello.line("hoist_user=$(id -un)", &[]);
+        hello.line("hoist_user=$(id -un); hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist", &[]);
+        hello.line("if [ \"$hoist_user\" = root ]; then hoist_state=/var/lib/hoist; fi", &[]);
+        hello.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
         let text = format!("{}{PRELUDE}", hello.text());
         if privilege.asks() {
             session.answer_prompt(privilege)?;

@@ -200,7 +200,7 @@ impl<'a> Worker<'a> {
             match (failed, lost) {
                 (Some(result), _) => return Err(HostFailure::Step(result)),
                 (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure)),
-                _ if stopped && self.orders.interrupt.level() > 0 => return Err(HostFailure::Interrupted),
+                _ if self.orders.interrupt.level() > 0 && (stopped || end < plan.len()) => return Err(HostFailure::Interrupted),
                 // The line was mended: what was not begun is probed anew.
                 (None, Some(_)) => {}
                 (None, None) if stopped => {
@@ -224,9 +224,11 @@ impl<'a> Worker<'a> {
             let level = interrupt.level().min(2);
             if level > told {
                 told = level;
-                // Beside the shell that works, which cannot listen now.
-                let mut beside = Session::open(connection.as_mut(), privilege)?;
-                beside.ask(if level == 1 { apply::stop() } else { apply::kill() }.text())?;
+                // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
+                // if nobody had asked, and the run ends behind the batch.
+                if let Ok(mut beside) = Session::open(connection.as_mut(), privilege) {
+                    let _ = beside.ask(if level == 1 { apply::stop() } else { apply::kill() }.text());
+                }
             }
             Ok(())
         };

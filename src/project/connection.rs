@@ -274,6 +274,8 @@ mod tests {
             key: Some("/p/keys/id".into()),
             use_sudo: Some(true),
             sudo_user: Some("app".into()),
+            become_method: "sudo".into(),
+            become_password: None,
         };
         assert_eq!(connection, Some(expected));
         let (connection, problems) =

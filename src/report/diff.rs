@@ -8,7 +8,7 @@ use similar::udiff::UnifiedHunkHeader;
 use similar::{ChangeTag, DiffOp, TextDiff};
 
 use super::style::{BOLD, CYAN, DIM, GREEN, RED, paint};
-use super::terminal::{escape, escape_line};
+use super::terminal::{cut, escape, escape_line, more};
 use super::words::{count, size};
 use crate::resource::{Action, Change, Diff};
 
@@ -22,9 +22,18 @@ pub enum Depth {
     Full,
 }
 
+impl Depth {
+    /// The most that is shown of a line.
+    fn characters(self) -> usize {
+        match self {
+            Self::Short => 300,
+            Self::Full => usize::MAX,
+        }
+    }
+}
+
 const LINES: usize = 200;
 const LINES_OF_NEW: usize = 40;
-const CHARACTERS: usize = 300;
 /// Above this many lines words are not compared: it takes time, and helps nobody.
 const WORDS_UP_TO: usize = 100;
 
@@ -36,7 +45,7 @@ pub fn lines(change: &Change, depth: Depth) -> Vec<String> {
             Diff::Content { path, secret: true, before, after } => lines.extend(secret(path, before.as_deref(), after.as_deref(), change)),
             Diff::Content { path, before, after, .. } => lines.extend(content(path, before.as_deref(), after.as_deref(), change, depth)),
             Diff::Attribute { name, before, after } => lines.push(attribute(name, before, after)),
-            Diff::Note(text) => lines.extend(text.lines().map(|line| cut(line, depth))),
+            Diff::Note(text) => lines.extend(text.lines().map(|line| cut(line, depth.characters()))),
         }
     }
     lines
@@ -96,7 +105,7 @@ fn sizes(before: Option<&[u8]>, after: Option<&[u8]>) -> String {
 /// The lines of a file that is new or goes.
 fn one_sided(sign: char, style: Style, text: &str, depth: Depth) -> Vec<String> {
     let all = text.split_inclusive('\n').flat_map(|line| {
-        let shown = paint(style, format!("{sign}{}", cut(line.trim_end_matches('\n'), depth)));
+        let shown = paint(style, format!("{sign}{}", cut(line.trim_end_matches('\n'), depth.characters())));
         std::iter::once(shown).chain(no_newline(line))
     });
     folded(all, text.split_inclusive('\n').count(), LINES_OF_NEW, depth)
@@ -134,41 +143,25 @@ fn changed(tag: ChangeTag, pieces: &[(bool, &str)], depth: Depth) -> Vec<String>
         ChangeTag::Delete => ('-', RED),
         ChangeTag::Insert => ('+', GREEN),
     };
-    let length: usize = pieces.iter().map(|(_, piece)| piece.trim_end_matches('\n').chars().count()).sum();
-    let mut room = if depth == Depth::Short { CHARACTERS } else { usize::MAX };
+    let pieces: Vec<(bool, &str, String)> =
+        pieces.iter().map(|(marked, piece)| (*marked, *piece, escape_line(piece.trim_end_matches('\n')))).collect();
+    let length = pieces.iter().map(|(.., shown)| shown.chars().count()).sum();
+    let mut room = depth.characters();
     let mut line = paint(style, sign);
-    for (marked, piece) in pieces {
-        let shown: String = piece.trim_end_matches('\n').chars().take(room).collect();
+    for (marked, _, shown) in &pieces {
+        let shown: String = shown.chars().take(room).collect();
         room -= shown.chars().count();
         if !shown.is_empty() {
-            line += &paint(if *marked { style.invert() } else { style }, escape_line(shown));
+            line += &paint(if *marked { style.invert() } else { style }, shown);
         }
     }
-    line += &rest_of_line(length, depth);
-    let last = pieces.last().map_or("", |(_, piece)| piece);
+    line += &more(length, depth.characters());
+    let last = pieces.last().map_or("", |(_, piece, _)| piece);
     std::iter::once(line).chain(no_newline(last)).collect()
 }
 
 fn no_newline(line: &str) -> Option<String> {
     (!line.ends_with('\n')).then(|| paint(DIM, "\\ No newline at end of file"))
-}
-
-/// A line, escaped and not longer than is shown.
-fn cut(line: &str, depth: Depth) -> String {
-    let length = line.chars().count();
-    match depth {
-        Depth::Short if length > CHARACTERS => {
-            escape_line(line.chars().take(CHARACTERS).collect::<String>()) + &rest_of_line(length, depth)
-        }
-        _ => escape_line(line),
-    }
-}
-
-fn rest_of_line(length: usize, depth: Depth) -> String {
-    match length.saturating_sub(CHARACTERS) {
-        more if more > 0 && depth == Depth::Short => format!(" ... {}", count(more, "more character")),
-        _ => String::new(),
-    }
 }
 
 /// The first `limit` of `total` lines, and how many are left out.
@@ -262,7 +255,7 @@ mod tests {
     #[test]
     fn binary_content_is_told_by_its_size() {
         let shown = |action, before, after| shown(&change(action, before, after, false), Depth::Full);
-        let (old, new) = (vec![0u8; 12_100], vec![1u8, 0xff].repeat(7_000));
+        let (old, new) = (vec![0u8; 12_100], [1u8, 0xff].repeat(7_000));
         assert_eq!(shown(Action::Update, Some(&old), Some(&new)), "/etc/app.conf: binary, 12 kB -> 14 kB\n");
         assert_eq!(shown(Action::Update, Some(&old), Some(&old[1..])), "/etc/app.conf: binary, 12100 B -> 12099 B\n");
         assert_eq!(shown(Action::Update, Some(b"\0a"), Some(b"\0b")), "/etc/app.conf: binary, 2 B, changed\n");

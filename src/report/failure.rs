@@ -2,8 +2,8 @@
 
 use super::diagnostic;
 use super::style::{BOLD, DIM, ERROR, paint};
-use super::terminal::{escape, escape_line};
-use super::words::{indent, time};
+use super::terminal::{cut, escape};
+use super::words::indent;
 use crate::engine::{HostFailure, StepResult, StepStatus};
 use crate::resource::Unreadable;
 use crate::transport::{Cause, Failure};
@@ -56,18 +56,20 @@ fn unreadable(why: &Unreadable) -> String {
 /// Where the task of a step is, how it went, what it said.
 pub fn step(result: &StepResult) -> String {
     let place = result.span.iter().map(|span| format!("    {}\n", paint(DIM, format!("at {}", escape(span.to_string())))));
-    let after = time(result.elapsed);
     let how = match result.status {
-        StepStatus::Failed(status) => format!("exit status {status} after {after}"),
-        StepStatus::Unknown => format!("the line broke after {after}: it may have happened or not"),
-        StepStatus::Same | StepStatus::Changed => format!("after {after}"),
+        StepStatus::Failed(status) => format!("exit status {status}"),
+        StepStatus::Unknown => "the line broke: it may have happened or not".to_string(),
+        StepStatus::Same | StepStatus::Changed => "done".to_string(),
     };
     place.chain([format!("    {how}\n")]).chain(output(&result.output)).collect()
 }
+
+/// The most that is shown of a line of output.
+const CHARACTERS: usize = 1000;
 
 /// The last lines of a step, marked as what the host said.
 fn output(bytes: &[u8]) -> impl Iterator<Item = String> {
     let text = bytes.trim_ascii_end();
     let lines = text.split(|byte| *byte == b'\n').filter(move |_| !text.is_empty());
-    lines.map(|line| format!("    {} {}\n", paint(DIM, "|"), escape_line(line.strip_suffix(b"\r").unwrap_or(line))))
+    lines.map(|line| format!("    {} {}\n", paint(DIM, "|"), cut(line.strip_suffix(b"\r").unwrap_or(line), CHARACTERS)))
 }

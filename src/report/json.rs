@@ -81,7 +81,7 @@ pub fn plan(hosts: &[HostPlan<'_>]) -> Vec<Event> {
             };
             events.extend(play.planned.iter().map(of));
         }
-        let mut last = fields(json!({ "host": host.host, "pending": host.pending }));
+        let mut last = fields(json!({ "host": host.host, "pending": host.pending, "interrupted": host.interrupted }));
         last.extend(host.failure.map(failure).unwrap_or_default());
         events.push(("plan_host", last));
     }
@@ -266,8 +266,8 @@ mod tests {
         let down = HostFailure::Unreachable(Failure::new(Cause::Timeout, "no answer").remedy("is it up?"));
         let pending = ["web/reload".to_string()];
         let hosts = [
-            HostPlan { host: "web1", plays: &plays, pending: &pending, failure: None },
-            HostPlan { host: "web2", plays: &[], pending: &[], failure: Some(&down) },
+            HostPlan { host: "web1", plays: &plays, pending: &pending, interrupted: None, failure: None },
+            HostPlan { host: "web2", plays: &[], pending: &[], interrupted: None, failure: Some(&down) },
         ];
         let text = lines(plan(&hosts));
         assert!(!text.contains("hunter"));
@@ -279,8 +279,8 @@ mod tests {
 {"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"logo","kind":"copy","subject":"/logo","notify":[],"file":"roles/web/role.yml","line":5,"column":5,"verdict":"change","action":"create","diff":[{"path":"/logo","before":null,"after":{"base64":"/wA="}}]}
 {"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"unit","kind":"service","subject":"app","notify":[],"file":"roles/web/role.yml","line":6,"column":5,"verdict":"later","message":"not yet","help":null}
 {"version":1,"event":"plan_step","host":"web1","play":1,"role":"web","step":"dir","kind":"file","subject":"/d","notify":[],"file":"roles/web/role.yml","line":7,"column":5,"verdict":"failed","message":"a link","help":"remove it"}
-{"version":1,"event":"plan_host","host":"web1","pending":["web/reload"]}
-{"version":1,"event":"plan_host","host":"web2","pending":[],"failure":{"cause":"timeout","message":"no answer","remedy":["is it up?"]}}
+{"version":1,"event":"plan_host","host":"web1","pending":["web/reload"],"interrupted":null}
+{"version":1,"event":"plan_host","host":"web2","pending":[],"interrupted":null,"failure":{"cause":"timeout","message":"no answer","remedy":["is it up?"]}}
 "#
         );
     }

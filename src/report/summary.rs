@@ -84,9 +84,8 @@ fn cards(reports: &[HostReport], again: &str) -> String {
     }
     let text = |(card, names): (String, Vec<&str>)| {
         let quoted: Vec<String> = names.iter().filter_map(|name| quote(name)).collect();
-        let limit = if names.len() == reports.len() { String::new() } else { format!(" --limit {}", quoted.join(",")) };
         let who = paint(BOLD, escape(hosts(&names, reports.len())) + ":");
-        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(format!("{again}{limit}")))
+        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(format!("{again} --limit {}", quoted.join(","))))
     };
     cards.into_iter().map(text).collect()
 }
@@ -183,7 +182,7 @@ web7   0        0       0  0.0 s  locked
 web2:
   failed: nginx.conf is up to date
       at roles/nginx/role.yml:12:5
-      exit status 1 after 2.1 s
+      exit status 1
       | nginx: [emerg] \\x1b[31munknown
       | 
       | \tdirective \\xff
@@ -206,7 +205,7 @@ web6:
   unknown: the line broke after work had begun: connection lost: the connection was closed
   it was at: certificates
       at roles/nginx/role.yml:12:5
-      the line broke after 2.1 s: it may have happened or not
+      the line broke: it may have happened or not
   nothing is known to have changed
   next: hoist provision env=prod --limit web6
 
@@ -236,7 +235,7 @@ web1:
       `/etc/motd` is a directory
       help: remove it
   nothing was changed
-  next: hoist provision env=prod
+  next: hoist provision env=prod --limit web1
 "
         );
     }

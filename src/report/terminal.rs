@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use super::words::count;
+
 /// For words on one line: every control character, line end and tab is written out.
 pub fn escape(text: impl AsRef<[u8]>) -> String {
     escaped(text.as_ref(), false)
@@ -11,6 +13,21 @@ pub fn escape(text: impl AsRef<[u8]>) -> String {
 /// For a line of a file or of output: as [`escape`], but a tab stays one.
 pub fn escape_line(line: impl AsRef<[u8]>) -> String {
     escaped(line.as_ref(), true)
+}
+
+/// A line as [`escape_line`] makes it, and not longer than `limit` characters: then it says how many are left.
+pub fn cut(line: impl AsRef<[u8]>, limit: usize) -> String {
+    let line = escape_line(line);
+    let length = line.chars().count();
+    if length <= limit { line } else { line.chars().take(limit).collect::<String>() + &more(length, limit) }
+}
+
+/// What a line of `length` characters that is cut at `limit` says at its end.
+pub fn more(length: usize, limit: usize) -> String {
+    match length.saturating_sub(limit) {
+        0 => String::new(),
+        more => format!(" ... {}", count(more, "more character")),
+    }
 }
 
 /// For the user's own sources in diagnostics, where columns count: a replacement character for each character that
@@ -60,7 +77,7 @@ fn hides(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, escape_line};
+    use super::{cut, escape, escape_line};
 
     // O01, O02
     #[test]
@@ -81,6 +98,13 @@ mod tests {
         assert_eq!(escape("if \u{202e}admin\u{2066} x\u{200b}y\u{feff}"), "if \\u{202e}admin\\u{2066} x\\u{200b}y\\u{feff}");
         assert_eq!(escape("a\nb\tc"), "a\\nb\\tc");
         assert_eq!(escape_line("a\n\tc"), "a\\n\tc");
+    }
+
+    // O04
+    #[test]
+    fn a_long_line_is_cut_and_says_so() {
+        assert_eq!(cut("12\x1b45", 8), "12\\x1b45");
+        assert_eq!(cut("é".repeat(1_000_010), 10), format!("{} ... 1000000 more characters", "é".repeat(10)));
     }
 
     #[test]
