@@ -5,6 +5,7 @@ mod access;
 mod blocks;
 mod change;
 mod content;
+mod crontab;
 mod edit;
 mod folders;
 mod lines;
@@ -20,6 +21,7 @@ pub mod question;
 mod recurse;
 mod reply;
 mod run;
+mod schedule;
 mod state;
 mod target;
 mod tree;
@@ -134,6 +136,7 @@ kinds! {
     blockinfile::BlockInFile,
     command::Command,
     copy::Copy,
+    cron::Cron,
     file::File,
     group::Group,
     lineinfile::LineInFile,
