@@ -7,6 +7,7 @@ use super::session::{Heard, Session};
 use super::wrap::wrap;
 use super::{Event, Step};
 use crate::diagnostic::Span;
+use crate::resource::Change;
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
@@ -73,7 +74,7 @@ pub(super) fn run(
     let nonce = session.nonce().clone();
     let mut text = String::from("hoist_batch() {\n");
     for (index, step, change) in &changes {
-        text += &step_text(*index, step, &change.script, &nonce);
+        text += &step_text(*index, step, change, &nonce);
     }
     text += "}\nhoist_batch\n";
 
@@ -142,7 +143,8 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> String {
+fn step_text(index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
+    let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
         head.append(&pend(key));
@@ -150,7 +152,7 @@ fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> Strin
     let blob = script.blob().map(|blob| format!(" 4<\"$hoist_stage/\"{}", blob.sha256)).unwrap_or_default();
     let mut strict = Script::new();
     strict.line("set -e", &[]).append(script);
-    let body = wrap(&strict, step.run_as.as_deref(), &step.environment, nonce);
+    let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
         "hoist_b s{index}\n(\nexec 9>&-; set -e\n{}{body}) </dev/null{blob}\nhoist_s=$?; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         head.text()
