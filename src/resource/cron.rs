@@ -7,12 +7,10 @@ use super::crontab::{with_job, with_variable};
 use super::edit::{Edit, Missing};
 use super::schedule::FIELDS;
 use super::target::{Settings, Target};
-use super::{
-    Action, Change, Diff, FileKind, Guard, Kind, Owner, PathState, Probe, Reply, Stat, Subject, Unreadable, Written, file, name, path,
-};
+use super::user_table::UserTable;
+use super::{Action, Change, Kind, Probe, Reply, Unreadable, Written, file, name, path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Scope;
-use crate::shell::{Script, sha256};
 
 /// Sees to it that a job is in a user's crontab or in a file of `/etc/cron.d`, or is not.
 ///
@@ -105,12 +103,7 @@ pub struct Cron {
 /// Which table.
 enum Table {
     /// The crontab of a user.
-    User {
-        /// Whose; `None`: the user of the session.
-        user: Option<String>,
-        /// As whom crontab runs, when not as the user of the session.
-        run_as: Option<String>,
-    },
+    User(UserTable),
     /// A file.
     File(Edit),
 }
@@ -146,14 +139,14 @@ impl Kind for Cron {
     fn probe(&self, probe: &mut Probe) {
         match &self.table {
             Table::File(edit) => edit.probe(probe),
-            Table::User { user, run_as } => probe.guard(&question(user.as_deref(), run_as.as_deref())),
+            Table::User(table) => table.probe(probe),
         }
     }
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         match &self.table {
             Table::File(edit) => self.file(edit, reply),
-            Table::User { user, run_as } => self.crontab(user.as_deref(), run_as.as_deref(), reply),
+            Table::User(table) => self.crontab(table, reply),
         }
     }
 }
@@ -179,34 +172,11 @@ impl Cron {
         })
     }
 
-    fn crontab(&self, user: Option<&str>, run_as: Option<&str>, reply: &Reply) -> Result<Option<Change>, Unreadable> {
-        let spool = spool(user.or(run_as));
-        let before = match reply.path(&spool) {
-            // An earlier step of the same plan leaves it so.
-            Ok(PathState { stat: None, .. }) => String::new(),
-            Ok(PathState { content: Some(content), .. }) => String::from_utf8_lossy(content).into_owned(),
-            _ => answer(reply, user, run_as)?,
-        };
+    fn crontab(&self, table: &UserTable, reply: &Reply) -> Result<Option<Change>, Unreadable> {
+        let before = table.content(reply)?;
         let after = self.edited(&before);
         if after == before {
             return Ok(None);
-        }
-        let option: &[&str] = user.map_or(&[], |_| &["-u"]);
-        let words: Vec<&str> = option.iter().copied().chain(user).collect();
-        let owner = user.or(run_as);
-        let whose = owner.map_or_else(|| "the crontab".to_string(), |owner| format!("the crontab of {owner}"));
-        let mut script = Script::new();
-        script.words("set --", words.iter().copied());
-        script.line(UNCHANGED, &[&sha256(before.as_bytes()), &whose]);
-        let mut state = PathState::default();
-        if after.trim().is_empty() {
-            script.line("crontab \"$@\" -r", &[]);
-        } else {
-            let sum = script.attach(after.as_bytes());
-            script.line(INSTALL, &[&sum, &whose]);
-            let owner = Owner::named(owner.unwrap_or("root"));
-            let stat = Stat { kind: FileKind::File, mode: 0o600, owner, group: Owner::named("crontab"), size: after.len() as u64 };
-            state = PathState { stat: Some(stat), target: None, sha256: Some(sum), content: Some(after.clone().into_bytes()) };
         }
         let (action, without) = match &self.entry {
             Entry::Job(name, Some(_)) => (Action::Create, with_job(&before, name, None)),
@@ -214,58 +184,7 @@ impl Cron {
             Entry::Job(_, None) | Entry::Variable(_, None) => (Action::Delete, before.clone()),
         };
         let action = if without == before { action } else { Action::Update };
-        let mut change = Change::new(action, script).leaves(spool, state);
-        let (before, after) = (Some(before.into_bytes()), Some(after.into_bytes()));
-        change.diff.push(Diff::Content { path: whose, before, after, secret: self.secret });
-        Ok(Some(change))
-    }
-}
-
-/// Stops with 75 unless the table still has this sum.
-const UNCHANGED: &str = r#"if [ "$(crontab "$@" -l 2>/dev/null | sha256sum)" != {}"  -" ]; then
-  printf '%s changed since the plan was made; it was left as it is\n' {} >&2
-  exit 75
-fi"#;
-
-/// Installs the table on descriptor 4 if it has this sum. crontab itself replaces the old table in one step.
-const INSTALL: &str = r#"hoist_table=$(cat <&4; printf x)
-hoist_table=${hoist_table%x}
-if [ "$(printf '%s' "$hoist_table" | sha256sum)" != {}"  -" ]; then
-  printf '%s: the new one did not arrive whole; the old one stays\n' {} >&2
-  exit 74
-fi
-printf '%s' "$hoist_table" | crontab "$@" -"#;
-
-/// Where cron keeps the crontab of a user: the name under which a plan knows it.
-fn spool(user: Option<&str>) -> String {
-    path::join("/var/spool/cron/crontabs", user.unwrap_or("root"))
-}
-
-fn question(user: Option<&str>, run_as: Option<&str>) -> Guard {
-    let mut script = Script::new();
-    match user {
-        Some(user) => script.line("crontab -u {} -l", &[user]),
-        None => script.line("crontab -l", &[]),
-    };
-    let guard = Guard::new(script).reads(vec![Subject::Path(spool(user.or(run_as))), Subject::Account]);
-    Guard { user: run_as.map(str::to_string), ..guard }
-}
-
-fn answer(reply: &Reply, user: Option<&str>, run_as: Option<&str>) -> Result<String, Unreadable> {
-    let outcome = reply.guard(&question(user, run_as))?;
-    match outcome.status {
-        0 => Ok(outcome.stdout.clone()),
-        _ if outcome.stderr.contains("no crontab for") => Ok(String::new()),
-        127 => Err(Unreadable::new("this host has no crontab").help("install cron before, with `package: { name: cron }`")),
-        status => {
-            let said = outcome.stderr.lines().next_back().map_or_else(|| format!("status {status}"), str::to_string);
-            let error = Unreadable::new(format!("the crontab cannot be read: {said}"));
-            let unknown = user.filter(|_| said.ends_with("unknown"));
-            Err(match unknown {
-                Some(user) => error.help(format!("make the user before, with `user: {{ name: {user} }}`")),
-                None => error,
-            })
-        }
+        Ok(Some(table.install(action, before, after, self.secret)))
     }
 }
 
@@ -325,7 +244,7 @@ fn table(args: &Args, written: &Written<'_>, scope: &Scope<'_>) -> Result<Table,
             let error = written.error("user", format!("this task runs as `{run_as}`, who may not edit the crontab of `{user}`"));
             problems.push(error.help("leave out `become_user`, for root may"));
         }
-        return problems.or(Table::User { user, run_as });
+        return problems.or(Table::User(UserTable { user, run_as }));
     };
     if args.user.is_none() && !absent && args.env != Some(true) {
         problems.push(written.error("cron_file", "`cron_file` needs `user`, as whom the job runs"));

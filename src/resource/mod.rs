@@ -8,6 +8,7 @@ mod content;
 mod crontab;
 mod edit;
 mod folders;
+mod keys;
 mod lines;
 mod list;
 mod load;
@@ -25,6 +26,7 @@ mod schedule;
 mod state;
 mod target;
 mod tree;
+mod user_table;
 mod write;
 
 use schemars::JsonSchema;
@@ -133,6 +135,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    authorized_key::AuthorizedKey,
     blockinfile::BlockInFile,
     command::Command,
     copy::Copy,
