@@ -7,6 +7,7 @@ use super::session::{Heard, Session, Tick};
 use super::wrap::wrap;
 use super::{Event, Step};
 use crate::diagnostic::Span;
+use crate::resource::Change;
 use crate::resource::Reach;
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
@@ -128,7 +129,7 @@ pub(super) fn run(
     let nonce = session.nonce().clone();
     let mut text = String::from("hoist_batch() {\n");
     for (index, step, change) in &changes {
-        text += &step_text(*index, step, &change.script, &nonce);
+        text += &step_text(*index, step, change, &nonce);
     }
     text += "}\nhoist_batch\n";
 
@@ -201,7 +202,8 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> String {
+fn step_text(index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
+    let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
         head.append(&pend(key));
@@ -222,6 +224,7 @@ fn step_text(index: usize, step: &Step, script: &Script, nonce: &Nonce) -> Strin
             format!("exec 5>&- 6>&-; hoist_relayed {index}\n"),
         ),
     };
+    let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
         "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
          {close}hoist_j \"end {index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",

@@ -12,6 +12,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/roles");
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
+/// The files of a folder, by their path in it.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// Roles, templates and files of a project and one of its environments.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -109,7 +112,7 @@ impl Library {
     ///
     /// # Errors
     /// One of them cannot be read, or is a link to a folder.
-    pub fn tree(&self, role: &str, name: &str, span: &Span) -> Result<Option<Vec<(String, Vec<u8>)>>, Diagnostic> {
+    pub fn tree(&self, role: &str, name: &str, span: &Span) -> Result<Option<Files>, Diagnostic> {
         contained(name, span)?;
         let assets = self.environment.as_ref().map(|environment| PathBuf::from("environments").join(environment).join("assets"));
         let own = PathBuf::from("roles").join(role);
@@ -135,7 +138,7 @@ impl Library {
         }))
     }
 
-    fn walk(&self, folder: &Path, inside: &str, span: &Span, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Diagnostic> {
+    fn walk(&self, folder: &Path, inside: &str, span: &Span, files: &mut Files) -> Result<(), Diagnostic> {
         let unreadable =
             |path: &Path, error: &dyn std::fmt::Display| Diagnostic::error(format!("{} cannot be read: {error}", path.display())).at(span);
         for entry in std::fs::read_dir(self.root.join(folder)).map_err(|error| unreadable(folder, &error))? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::library::Library;
+use super::library::{Files, Library};
 use super::role::{InputType, Role};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::template::{Place, Template, Templates, expression, is_template};
@@ -200,7 +200,7 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// One of them cannot be read.
-    pub fn tree(&self, name: &str, span: &Span) -> Result<Option<Vec<(String, Vec<u8>)>>, Diagnostic> {
+    pub fn tree(&self, name: &str, span: &Span) -> Result<Option<Files>, Diagnostic> {
         self.base.library.tree(&self.base.role.name, name, span)
     }
 

@@ -127,7 +127,9 @@ fn split(text: &str) -> Result<Vec<String>, Diagnostic> {
 fn check(words: &[String]) -> Result<(), Diagnostic> {
     match words.first().map(String::as_str) {
         None | Some("") => Err(Diagnostic::error("there is no program to run")),
-        Some(word) if word.contains('=') => Err(Diagnostic::error(format!("`{word}` is no program")).help("variables go into `environment:` of the task")),
+        Some(word) if word.contains('=') => {
+            Err(Diagnostic::error(format!("`{word}` is no program")).help("variables go into `environment:` of the task"))
+        }
         Some(word) if word.starts_with('-') => Err(Diagnostic::error(format!("`{word}` is no program"))),
         Some(_) => Ok(()),
     }

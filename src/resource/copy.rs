@@ -112,7 +112,7 @@ impl Kind for Copy {
         };
         match (tree, from, file) {
             (Some(files), ..) => {
-                let name = src.as_deref().filter(|src| !src.ends_with('/')).map(|src| path::name(src));
+                let name = src.as_deref().filter(|src| !src.ends_with('/')).map(path::name);
                 let target = name.map_or_else(|| target.clone(), |name| target.below(name));
                 let tree = Tree::new(target, files, directory_mode, force).map_err(|summary| written.error("src", summary))?;
                 Ok(Self::Tree(tree))

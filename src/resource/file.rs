@@ -170,7 +170,7 @@ impl Kind for File {
         match &self.wanted {
             Wanted::Directory { recurse } => self.directory(reply, now, *recurse),
             Wanted::Link { src, force } => self.link(self.target.now(reply)?, src, *force),
-            Wanted::Absent => Ok(self.absent(now)),
+            Wanted::Absent => Ok(removal(&self.target.path, now)),
             Wanted::Touch => match &now.stat {
                 None => self.target.write(self.target.now(reply)?, Origin::Sent(&[])),
                 Some(_) => self.attributes(now),
@@ -241,23 +241,6 @@ impl File {
         Ok(Some(change.leaves(path, PathState { stat: Some(stat), target: Some(src.to_string()), ..PathState::default() })))
     }
 
-    fn absent(&self, now: &PathState) -> Option<Change> {
-        let path = &self.target.path;
-        let kind = &now.stat.as_ref()?.kind;
-        let mut script = Script::new();
-        script.line("hoist_was {} {}", &[path, &now.shape()]);
-        match kind {
-            FileKind::Directory => script.line("rm -rf --one-file-system -- {}", &[path]),
-            _ => script.line("rm -f -- {}", &[path]),
-        };
-        let before = now.target.as_ref().map_or_else(|| kind.name().to_string(), |target| format!("link to {target}"));
-        let mut change = Change::new(Action::Delete, script).attribute("state", before, "absent");
-        if *kind == FileKind::Directory {
-            change = change.note("with all that is in it");
-        }
-        Some(change.leaves(path, PathState::default()))
-    }
-
     fn attributes(&self, now: &PathState) -> Result<Option<Change>, Unreadable> {
         match &now.stat {
             Some(stat) if stat.kind == FileKind::Link && !self.access().is_empty() => Err(self.mistaken(now, "file or directory")),
@@ -274,6 +257,23 @@ impl File {
             None => Unreadable::new(format!("`{path}` is a {kind}, a {expected} is expected")),
         }
     }
+}
+
+/// The change that leaves nothing at `path`, `None` when nothing is there. A link goes, and not what it points at.
+pub(super) fn removal(path: &str, now: &PathState) -> Option<Change> {
+    let kind = &now.stat.as_ref()?.kind;
+    let mut script = Script::new();
+    script.line("hoist_was {} {}", &[path, &now.fingerprint()]);
+    match kind {
+        FileKind::Directory => script.line("rm -rf --one-file-system -- {}", &[path]),
+        _ => script.line("rm -f -- {}", &[path]),
+    };
+    let before = now.target.as_ref().map_or_else(|| kind.name().to_string(), |target| format!("link to {target}"));
+    let mut change = Change::new(Action::Delete, script).attribute("state", before, "absent");
+    if *kind == FileKind::Directory {
+        change = change.note("with all that is in it");
+    }
+    Some(change.leaves(path, PathState::default()))
 }
 
 /// Folders that a Debian system cannot do without, or that hold all there is.

@@ -5,8 +5,10 @@ mod access;
 mod blocks;
 mod change;
 mod content;
+mod crontab;
 mod edit;
 mod folders;
+mod keys;
 mod lines;
 mod list;
 mod load;
@@ -20,9 +22,11 @@ pub mod question;
 mod recurse;
 mod reply;
 mod run;
+mod schedule;
 mod state;
 mod target;
 mod tree;
+mod user_table;
 mod write;
 
 use schemars::JsonSchema;
@@ -131,9 +135,11 @@ macro_rules! kinds {
 }
 
 kinds! {
+    authorized_key::AuthorizedKey,
     blockinfile::BlockInFile,
     command::Command,
     copy::Copy,
+    cron::Cron,
     file::File,
     group::Group,
     lineinfile::LineInFile,

@@ -111,7 +111,8 @@ impl Kind for Package {
 
     fn new(args: Args, written: &Written<'_>, _: &Scope<'_>) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::new();
-        let lists = Lists { valid: (args.update_cache || args.cache_valid_time.is_some()).then_some(args.cache_valid_time.unwrap_or(3600)) };
+        let lists =
+            Lists { valid: (args.update_cache || args.cache_valid_time.is_some()).then_some(args.cache_valid_time.unwrap_or(3600)) };
         let upgrade = args.upgrade.as_deref().and_then(|word| problems.take(upgrade_word(word, written.span("upgrade")))).flatten();
         let written_names = args.name.as_ref().map(|list| list.0.as_slice()).unwrap_or_default();
         let wanted: Vec<Wanted> = (0..)
@@ -119,7 +120,8 @@ impl Kind for Package {
             .filter_map(|(at, text)| problems.take(Wanted::read(text, written.item(&["name", "pkg"], at), args.state)))
             .collect();
         if let Some(release) = &args.default_release
-            && !(release.starts_with(|c: char| c.is_ascii_alphanumeric()) && release.chars().all(|c| c.is_ascii_alphanumeric() || ".~+_/=,-".contains(c)))
+            && !(release.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && release.chars().all(|c| c.is_ascii_alphanumeric() || ".~+_/=,-".contains(c)))
         {
             problems.push(written.error("default_release", format!("`{release}` is no name for a release")));
         }
@@ -197,7 +199,9 @@ fn upgrade_word(word: &str, span: &Span) -> Result<Option<bool>, Diagnostic> {
         "no" | "false" => Ok(None),
         "safe" | "yes" | "true" => Ok(Some(false)),
         "full" | "dist" => Ok(Some(true)),
-        _ => Err(Diagnostic::error(format!("`upgrade`: unknown value `{word}`")).at(span).suggest(word, ["safe", "full", "dist", "yes", "no"])),
+        _ => Err(Diagnostic::error(format!("`upgrade`: unknown value `{word}`"))
+            .at(span)
+            .suggest(word, ["safe", "full", "dist", "yes", "no"])),
     }
 }
 

@@ -118,6 +118,19 @@ pub enum FileKind {
 }
 
 impl FileKind {
+    /// From the mode that `stat` prints; `None` for 0.
+    pub fn of(bits: u32) -> Option<Self> {
+        match bits & 0o170_000 {
+            0 => None,
+            0o100_000 => Some(Self::File),
+            0o040_000 => Some(Self::Directory),
+            0o120_000 => Some(Self::Link),
+            0o010_000 => Some(Self::Fifo),
+            0o140_000 => Some(Self::Socket),
+            _ => Some(Self::Device),
+        }
+    }
+
     /// What messages call it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -152,7 +165,7 @@ impl PathState {
     pub fn shape(&self) -> String {
         match self.stat.as_ref().map(|stat| &stat.kind) {
             None => "absent".to_string(),
-            Some(FileKind::Link) => format!("link:{}", self.target.as_deref().unwrap_or_default()),
+            Some(FileKind::Link) => self.target.as_ref().map_or_else(|| "other".to_string(), |target| format!("link:{target}")),
             Some(kind @ (FileKind::File | FileKind::Directory)) => kind.name().to_string(),
             Some(_) => "other".to_string(),
         }

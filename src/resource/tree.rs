@@ -3,6 +3,7 @@
 use super::content::Content;
 use super::target::Target;
 use super::{Access, Action, Change, Diff, Mode, Probe, Reply, Unreadable, folders, path};
+use crate::project::Files;
 use crate::shell::Script;
 
 /// The most that one `copy` holds, in bytes: every host of a run keeps it in memory.
@@ -22,7 +23,7 @@ impl Tree {
     ///
     /// # Errors
     /// In words: nothing in it, or too much.
-    pub fn new(target: Target, files: Vec<(String, Vec<u8>)>, mode: Option<Mode>, force: bool) -> Result<Self, String> {
+    pub fn new(target: Target, files: Files, mode: Option<Mode>, force: bool) -> Result<Self, String> {
         let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
         if files.is_empty() {
             return Err("there are no files in this folder".into());

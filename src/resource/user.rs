@@ -227,9 +227,11 @@ impl User {
             differs("groups", "-G", &now.groups.join(", "), groups.join(", "), &mut words);
             words.push(&listed);
         }
-        for (name, option, wanted, before) in
-            [("comment", "-c", &args.comment, &now.comment), ("home", "-d", &args.home, &now.home), ("shell", "-s", &args.shell, &now.shell)]
-        {
+        for (name, option, wanted, before) in [
+            ("comment", "-c", &args.comment, &now.comment),
+            ("home", "-d", &args.home, &now.home),
+            ("shell", "-s", &args.shell, &now.shell),
+        ] {
             if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != before) {
                 differs(name, option, before, wanted.clone(), &mut words);
                 words.push(wanted);

@@ -100,6 +100,12 @@ impl Script {
     /// Several scripts as one. Each finds its own content on descriptor 4, where all of it lies end to end.
     pub fn joined(parts: &[Script]) -> Self {
         let mut joined = Self::new();
+        if parts.iter().filter(|part| part.blob.is_some()).count() < 2 {
+            parts.iter().for_each(|part| {
+                joined.append(part);
+            });
+            return joined;
+        }
         let mut bytes: Vec<u8> = Vec::new();
         for part in parts {
             let Some(blob) = &part.blob else {
@@ -111,9 +117,7 @@ impl Script {
                 .expect("writing to a String does not fail");
             bytes.extend_from_slice(&blob.bytes);
         }
-        if parts.iter().any(|part| part.blob.is_some()) {
-            joined.attach(bytes);
-        }
+        joined.attach(bytes);
         joined
     }
 
@@ -179,6 +183,7 @@ mod tests {
         first.attach(*b"one");
         let mut second = Script::new();
         second.line("echo reached", &[]);
+        second.attach(*b"two");
         let text = format!("set -e\n(\n{}) 4</dev/null", Script::joined(&[first, second]).text());
         let output = std::process::Command::new("dash").arg("-c").arg(text).output().expect("dash runs");
         assert_eq!((output.status.code(), output.stdout), (Some(75), Vec::new()));

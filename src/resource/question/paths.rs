@@ -86,14 +86,7 @@ fn denied(errors: &str, path: &str) -> bool {
 
 fn record_state(record: &[&str]) -> Option<PathState> {
     let bits = u32::from_str_radix(record[1], 16).ok()?;
-    let kind = match bits & 0o170_000 {
-        0o100_000 => FileKind::File,
-        0o040_000 => FileKind::Directory,
-        0o120_000 => FileKind::Link,
-        0o010_000 => FileKind::Fifo,
-        0o140_000 => FileKind::Socket,
-        _ => FileKind::Device,
-    };
+    let kind = FileKind::of(bits)?;
     let target = (kind == FileKind::Link).then(|| record[7].get(record[0].len() + " -> ".len()..)).flatten().map(str::to_string);
     let owner = |id: &str, name: &str| Owner { id: id.parse().ok(), name: name.to_string() };
     let stat = Stat {
