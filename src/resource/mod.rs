@@ -7,6 +7,7 @@ mod change;
 mod content;
 mod edit;
 mod folders;
+pub mod git_url;
 mod lines;
 mod list;
 mod load;
@@ -135,6 +136,7 @@ kinds! {
     command::Command,
     copy::Copy,
     file::File,
+    git::Git,
     group::Group,
     lineinfile::LineInFile,
     package::Package,
