@@ -225,7 +225,7 @@ fn is_user(text: &str) -> bool {
 }
 
 fn is_path(text: &str) -> bool {
-    !text.trim_matches('/').is_empty() && !text.starts_with('-') && !text.contains(['[', ']'])
+    !text.trim_matches('/').is_empty() && !text.starts_with('-') && !text.contains(['[', ']']) && !text.contains("::")
 }
 
 #[cfg(test)]
