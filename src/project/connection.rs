@@ -300,12 +300,12 @@ mod tests {
             "ansible_become_user=$(id)",
             "ansible_connection=lcoal",
             "ansible_ssh_private_key_file=~other/k",
-            "ansible_become_method=su",
+            "ansible_become_method=pbrun",
         ]);
         assert_eq!(connection, None);
         let names = "(a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)";
         let expected = [
-            "Error 199 `su` is not supported (hoist uses sudo)".to_string(),
+            "Error 199 `pbrun` is no way to become root that hoist knows (expected one of: sudo, su, doas)".to_string(),
             "Error 133 unknown connection `lcoal` (did you mean `local`?)".to_string(),
             format!("Error 14 `-oProxyCommand=x` cannot be the address of a host {names}"),
             "Error 44 `65536` is no port (a port is a number from 1 to 65535)".to_string(),

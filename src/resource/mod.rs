@@ -9,6 +9,7 @@ mod crontab;
 mod edit;
 mod folders;
 mod keys;
+pub mod git_url;
 mod lines;
 mod list;
 mod load;
@@ -141,6 +142,7 @@ kinds! {
     copy::Copy,
     cron::Cron,
     file::File,
+    git::Git,
     group::Group,
     lineinfile::LineInFile,
     package::Package,

@@ -49,15 +49,13 @@ pub struct Args {
     #[serde(default)]
     state: State,
     /// Refreshes the package lists first if they are older than `cache_valid_time`. Without `name` it is all that is done.
-    #[serde(default, alias = "update-cache")]
+    #[serde(default)]
     update_cache: bool,
     /// How old the package lists may be, in seconds; 3600 when not given. Implies `update_cache`.
     cache_valid_time: Option<u64>,
     /// Whether packages come with those that they recommend; the host's own setting when not given.
-    #[serde(alias = "install-recommends")]
     install_recommends: Option<bool>,
     /// The release to take packages from, such as `bookworm-backports`.
-    #[serde(alias = "default-release")]
     default_release: Option<String>,
     /// Removes configuration files too. Only with `state: absent` or `autoremove`.
     #[serde(default)]
@@ -68,7 +66,7 @@ pub struct Args {
     /// Upgrades all packages: `safe` (or `yes`) removes none, `full` (or `dist`) may. Not with `name`.
     upgrade: Option<String>,
     /// Whether `name=version` may go back to an older version.
-    #[serde(default, alias = "allow-downgrade")]
+    #[serde(default)]
     allow_downgrade: bool,
     /// Whether other packages may go when they conflict with those that come.
     #[serde(default)]
@@ -125,7 +123,7 @@ impl Kind for Package {
         {
             problems.push(written.error("default_release", format!("`{release}` is no name for a release")));
         }
-        let named = !wanted.is_empty();
+        let named = !written_names.is_empty();
         if upgrade.is_some() && named {
             let error = written.error("upgrade", "`upgrade` is for all packages, so it goes without `name`");
             problems.push(error.help("for these alone: `state: latest`"));
@@ -134,7 +132,7 @@ impl Kind for Package {
             let error = written.error("autoremove", "`autoremove` does not go with packages that are to be installed");
             problems.push(error.help("write it as a task of its own: `package: { autoremove: true }`"));
         }
-        if args.purge && !args.autoremove && (!named || args.state != State::Absent) && args.name.is_some() {
+        if args.purge && !args.autoremove && !(named && args.state == State::Absent) {
             problems.push(written.error("purge", "`purge` goes with `state: absent` or `autoremove`"));
         }
         if args.name.is_none() && upgrade.is_none() && !args.autoremove && lists.valid.is_none() && args.upgrade.is_none() {

@@ -52,7 +52,7 @@ impl Run {
             let text = text?;
             if text.contains(['*', '?', '[']) {
                 let error = written.error(argument, format!("`{argument}` takes one path, not a pattern"));
-                problems.push(error.help(format!("a check can have one: `unless: test -e {text}`")));
+                problems.push(error.help(format!("a check can have one: `unless: ls {text}`")));
                 return None;
             }
             let whole = match &chdir {

@@ -29,7 +29,6 @@ use crate::shell::Script;
 #[serde(deny_unknown_fields)]
 pub struct Args {
     /// Its name; `.service` is added when it has no suffix of a unit.
-    #[serde(alias = "unit")]
     name: Option<String>,
     /// `started` (or `running`), `stopped`, `restarted`, or `reloaded`, which starts it if it is stopped.
     state: Option<State>,
@@ -38,7 +37,7 @@ pub struct Args {
     /// Whether it is made impossible to start.
     masked: Option<bool>,
     /// Makes systemd read its unit files again if one changed. Needs no `name`.
-    #[serde(default, alias = "daemon-reload")]
+    #[serde(default)]
     daemon_reload: bool,
     /// A command that must succeed before the unit is started, restarted or reloaded; if it fails, the unit is left as it is.
     validate: Option<String>,
@@ -68,7 +67,7 @@ impl Kind for Service {
 
     fn new(args: Args, written: &Written<'_>, _: &Scope<'_>) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::new();
-        let unit = args.name.as_ref().and_then(|text| problems.take(name::unit(text, written.item(&["name", "unit"], 0))));
+        let unit = args.name.as_ref().and_then(|text| problems.take(name::unit(text, written.span("name"))));
         let asks = args.state.is_some() || args.enabled.is_some() || args.masked.is_some();
         if args.name.is_none() && (asks || !args.daemon_reload) {
             problems.push(Diagnostic::error("`service` needs `name`").at(written.key_span));

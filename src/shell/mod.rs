@@ -11,4 +11,10 @@ pub use quote::quote;
 pub use script::{Blob, Script, sha256};
 
 /// The shell functions that scripts may use; the engine sends them at the start of a session.
-pub const PRELUDE: &str = include_str!("prelude.sh");
+pub const PRELUDE: &str = concat!(
+    include_str!("prelude.sh"),
+    include_str!("prelude/apt.sh"),
+    include_str!("prelude/command.sh"),
+    include_str!("prelude/git.sh"),
+    include_str!("prelude/service.sh"),
+);
