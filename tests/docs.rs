@@ -1,9 +1,12 @@
-//! The reference pages are made from doc comments (kinds) and from the command line itself (commands), and stay true.
+//! The reference pages are made from doc comments (kinds), from the command line itself (commands) and from the inputs of
+//! the built-in roles, and stay true.
 //!
-//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md and docs/commands.md.
+//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md, docs/commands.md and the table in docs/roles/*.md.
 
 use std::path::{Path, PathBuf};
 
+use hoist::diagnostic::{Source, Span};
+use hoist::project::Library;
 use hoist::resource::{Entry, KINDS};
 use serde_json::Value;
 
@@ -48,6 +51,39 @@ fn every_kind_and_parameter_is_documented() {
         }
     }
     assert!(bare.is_empty(), "without a doc comment: {}", bare.join(", "));
+}
+
+/// Written by hand but for the table of inputs, which stands between two marks.
+#[test]
+fn the_pages_of_roles_list_their_inputs() {
+    const OPEN: &str = "<!-- Made from the inputs in role.yml by `make docs`. -->\n";
+    const CLOSE: &str = "<!-- The end of what is made. -->";
+    let library = Library::new("/nonexistent", None);
+    let mut wrong = Vec::new();
+    for (name, _) in library.roles() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/roles/{name}.md"));
+        let now = std::fs::read_to_string(&path).unwrap_or_default();
+        let parts = now.split_once(OPEN).and_then(|(head, rest)| Some((head, rest.split_once(CLOSE)?.1)));
+        let Some((head, tail)) = parts.filter(|_| now.contains("```yaml")) else {
+            panic!("docs/roles/{name}.md has no example, or no place for the inputs ({OPEN}{CLOSE})");
+        };
+        let role = library.role(&name, &Span::whole(&Source::new("test", ""))).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let mut table = "\n| input | takes | default | what it is |\n|---|---|---|---|\n".to_string();
+        for input in &role.inputs {
+            let default = input.default.as_ref().map_or("**required**".to_string(), |node| format!("`{}`", node.span.text()));
+            let help = input.help.as_deref().unwrap_or_else(|| panic!("input `{}` of role `{name}` has a help text", input.name));
+            table += &format!("| `{}` | {} | {default} | {help} |\n", input.name, input.kind.name());
+        }
+        let page = format!("{head}{OPEN}{table}\n{CLOSE}{tail}");
+        if page != now {
+            wrong.push(format!("docs/roles/{name}.md"));
+            if std::env::var_os("BLESS").is_some() {
+                std::fs::write(path, page).expect("writable");
+            }
+        }
+    }
+    let blessed = std::env::var_os("BLESS").is_some();
+    assert!(wrong.is_empty() || blessed, "these pages are not what the roles say (BLESS=1 writes them): {}", wrong.join(", "));
 }
 
 /// Relative links of all pages lead somewhere.

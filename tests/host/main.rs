@@ -4,6 +4,7 @@ mod fleet;
 mod login;
 mod machine;
 mod matrix;
+mod roles;
 mod run;
 mod sshd;
 mod transport;
