@@ -112,7 +112,7 @@ pub(super) fn kill() -> Script {
     script
 }
 
-/// Runs the changes of `batch`. Returns a result for each step that was started.
+/// Runs the changes of `batch`, which is number `count` of the run. Returns a result for each step that was started.
 ///
 /// # Errors
 /// The line broke, or `tick` ended the wait; the results up to there are in the error, the last one as
@@ -120,7 +120,7 @@ pub(super) fn kill() -> Script {
 pub(super) fn run(
     session: &mut Session,
     steps: &[Step],
-    batch: &[&Planned],
+    (count, batch): (usize, &[&Planned]),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
@@ -129,7 +129,7 @@ pub(super) fn run(
     let nonce = session.nonce().clone();
     let mut text = String::from("hoist_batch() {\n");
     for (index, step, change) in &changes {
-        text += &step_text(*index, step, change, &nonce);
+        text += &step_text(count, *index, step, change, &nonce);
     }
     text += "}\nhoist_batch\n";
 
@@ -202,7 +202,7 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
+fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
     let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
@@ -211,10 +211,9 @@ fn step_text(index: usize, step: &Step, change: &Change, nonce: &Nonce) -> Strin
     let blob = script.blob().map(|blob| format!(" 4<\"$hoist_stage/\"{}", blob.sha256)).unwrap_or_default();
     let mut strict = Script::new();
     strict.line("set -e", &[]).append(script);
-    let body = wrap(&strict, step.run_as.as_deref(), &step.environment, nonce);
     let mut before = Script::new();
     before.line("if [ -e \"$hoist_stage/stop\" ]; then return 0; fi", &[]);
-    before.line("hoist_j {}", &[&format!("begin {index} {}", step.name.replace(['\n', '\r'], " "))]);
+    before.line("hoist_j {}", &[&format!("begin {batch}.{index} {}", step.name.replace(['\n', '\r'], " "))]);
     // What may run long and print much goes through a relay; the rest is over before a line can break.
     let (open, outputs, close) = match step.resource.reach() {
         Reach::Own => (String::new(), "", String::new()),
@@ -227,7 +226,7 @@ fn step_text(index: usize, step: &Step, change: &Change, nonce: &Nonce) -> Strin
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
         "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
-         {close}hoist_j \"end {index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+         {close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
         head.text()
     )

@@ -40,6 +40,8 @@ pub(super) struct Worker<'a> {
     over: bool,
     /// The lock is ours.
     prepared: bool,
+    /// How many batches were begun; the journal names a step by its batch and its number.
+    batches: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -62,7 +64,7 @@ impl<'a> Worker<'a> {
         let id = Nonce::random().as_str().to_string();
         let Preview { plays, pending, line, .. } = preview;
         report.pending = pending.clone();
-        Self { orders, reconnect, event, line, plays, pending, report, id, over, prepared: false }
+        Self { orders, reconnect, event, line, plays, pending, report, id, over, prepared: false, batches: 0 }
     }
 
     /// Whether the host failed.
@@ -218,6 +220,8 @@ impl<'a> Worker<'a> {
 
     /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
     fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> (Vec<StepResult>, Option<Failure>) {
+        self.batches += 1;
+        let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
         let (interrupt, mut told) = (self.orders.interrupt, 0);
         let mut tick = || {
@@ -232,11 +236,11 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         };
-        match apply::run(session, steps, batch, self.event, &mut tick) {
+        match apply::run(session, steps, (count, batch), self.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
-                Ok(journal) => (settled(steps, batch, results, &journal), Some(failure)),
+                Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
             },
         }
@@ -305,12 +309,12 @@ fn failures(planned: &[Planned], steps: &[Step]) -> Vec<(String, Unreadable)> {
 }
 
 /// The results of a batch whose line broke, completed by the host's journal: a step that ended there has ended.
-fn settled(steps: &[Step], batch: &[&Planned], mut results: Vec<StepResult>, journal: &str) -> Vec<StepResult> {
+fn settled(steps: &[Step], (count, batch): (usize, &[&Planned]), mut results: Vec<StepResult>, journal: &str) -> Vec<StepResult> {
     results.retain(|result| result.status != StepStatus::Unknown);
     for planned in &batch[results.len().min(batch.len())..] {
         let step = &steps[planned.step];
-        let begun = journal.lines().any(|line| line.starts_with(&format!("begin {} ", planned.step)));
-        let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {} ", planned.step))?.parse().ok());
+        let begun = journal.lines().any(|line| line.starts_with(&format!("begin {count}.{} ", planned.step)));
+        let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {count}.{} ", planned.step))?.parse().ok());
         let status = match (begun, ended) {
             (_, Some(0)) => StepStatus::Changed,
             (_, Some(status)) => StepStatus::Failed(status),

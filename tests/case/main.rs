@@ -168,7 +168,9 @@ fn blessed(text: &str, outcome: &serde_json::Value) -> String {
             out += "change:\n";
             for (key, value) in change {
                 let value = value.as_str().unwrap_or_default();
-                let plain = !value.is_empty() && !value.contains(['\n', ':', '#', '\'', '"', '{', '[']);
+                let plain = !value.is_empty()
+                    && parse(&Source::new("", value)).is_ok_and(|node| node.as_str() == Some(value))
+                    && !value.contains(['\n', ':', '#', '\'', '"', '{', '[']);
                 out += &if plain {
                     format!("  {key}: {value}\n")
                 } else if value.is_empty() {
