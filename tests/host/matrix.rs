@@ -99,23 +99,25 @@ fn hard_values_arrive_under_fish() {
 fn hard_values_arrive_in_paths_comments_and_cron_jobs() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    let path = "/m/it's \"a\" $(touch /x) `touch /x`; -rf * ? [a] {a,b} é%s\\ end";
+    let path = "/m/it's \"a\" $(touch x) `touch x`; -rf * ? [a] {a,b} é%s\\ end";
     let comment = "O'Brien \"$(touch /x)\" `touch /x` ; & | < > * %s é";
     let job = "echo \"it's $HOME\" > /m/\\% && echo `date` # $(touch /x) 'é' %s";
     project.file(
         "roles/test/role.yml",
         &format!(
             "provision:\n  - file: {{ path: /m, state: directory }}\n  - copy: {{ dest: {path}, content: x }}\n  - file: {{ path: {dir}, state: directory, mode: \"0750\" }}\n  \
-             - file: {{ path: {link}, src: {path}, state: link }}\n  - lineinfile: {{ path: {path}, line: {comment} }}\n  - user: {{ name: brien, comment: {comment} }}\n  - cron: {{ name: hard, minute: \"5\", job: {job} }}\n",
+             - file: {{ path: {link}, src: {path}, state: link }}\n  - lineinfile: {{ path: {lines}, line: {comment}, create: true }}\n  - user: {{ name: brien, comment: {comment} }}\n  - cron: {{ name: hard, minute: \"5\", job: {job} }}\n",
             path = yaml(path),
             dir = yaml(&format!("{path} dir")),
             link = yaml(&format!("{path} link")),
+            lines = yaml(&format!("{path} lines")),
             comment = yaml(comment),
             job = yaml(job),
         ),
     );
     project.converge();
-    assert_eq!(hex(&machine, "ls -1 --quoting-style=literal /m | sort"), expected(&format!("{0}\n{0} dir\n{0} link\n", &path[3..])));
+    assert_eq!(hex(&machine, "ls -1 --quoting-style=literal /m | sort"), expected(&format!("{0}\n{0} dir\n{0} lines\n{0} link\n", &path[3..])));
+    assert_eq!(hex(&machine, "cat /m/*lines"), expected(&format!("{comment}\n")));
     assert_eq!(hex(&machine, "getent passwd brien | cut -d: -f5"), expected(&format!("{comment}\n")));
     assert_eq!(hex(&machine, "crontab -l | grep '^5 '"), expected(&format!("5 * * * * {job}\n")));
     machine.sh("test ! -e /x");
