@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Measures hoist on the web host of this folder (45 tasks), against `ssh HOST true` and, if asked, against its peers.
+# All are run in turn, round by round, so that they share whatever else the machine does; medians and ratios are printed.
+#
+#   bench/run.sh all               one host: nothing to change, near and at 50 ms
+#   bench/run.sh noop [ROUNDS]     one host, nothing to change
+#   bench/run.sh lag MS [ROUNDS]   the same on a line with MS milliseconds of round-trip time
+#   bench/run.sh fleet N [ROUNDS]  N hosts at once, nothing to change; against N `ssh HOST true` at once
+#   bench/run.sh first [ROUNDS]    from a host without any of it (packages are downloaded before), against bare commands
+#   bench/run.sh down              takes the hosts away
+#
+# PEERS="ansible mitogen pyinfra" runs them too; they are installed into PEERS_VENV (default /var/tmp/hoist-peers).
+# Needs what tests/testhost/testhost needs. Absolute times say little: quote ratios.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+testhost=$here/../tests/testhost/testhost
+hoist=$here/../target/release/hoist
+key=${TESTHOST_DIR:-/var/tmp/hoist-testhost}/id
+venv=${PEERS_VENV:-/var/tmp/hoist-peers}
+read -ra peers <<<"${PEERS:-}"
+environment=$here/hoist/environments/bench
+ssh_options=(-i "$key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR)
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+
+say() { echo "bench: $*" >&2; }
+
+# Hosts.
+
+ready() { # NAME: boots the host, gives it the repository that it checks out, brings it to its state
+  local name=$1
+  case $("$testhost" list | awk -v host="$name" '$1 == host { print $4 }') in
+    running) ;;
+    stopped) "$testhost" start "$name" ;;
+    *) "$testhost" up "$name" >&2 && seed "$name" ;;
+  esac
+}
+
+seed() { # NAME
+  "$testhost" exec "$1" sh -e >/dev/null 2>&1 <<'END'
+mkdir -p /srv/git && cd /srv/git
+git init -q -b master seed && cd seed
+echo hi >README && git add . && git -c user.name=bench -c user.email=bench@localhost commit -q -m one
+git clone -q --bare . ../catalogage.git && cd .. && rm -r seed && chmod -R a+rX /srv/git
+git config --system --add safe.directory '*'
+END
+}
+
+inventory() { # NAME...: for hoist and ansible alike
+  "$testhost" hosts "$@" >"$environment/hosts"
+  "$testhost" known-hosts "$@" >"$environment/known_hosts"
+}
+
+converge() { # NAME...
+  for name in "$@"; do ready "$name"; done
+  inventory "$@"
+  say "bringing $# host(s) to their state"
+  run_hoist >"$work/converge.log" 2>&1 || { cat "$work/converge.log"; exit 1; }
+  run_hoist >"$work/converge.log" 2>&1
+  grep -q '0 changes' "$work/converge.log" || { cat "$work/converge.log"; say "a second run changes something"; exit 1; }
+}
+
+# What is measured. Each reads $address and $port, or the inventory.
+
+run_ssh() { ssh "${ssh_options[@]}" -p "$port" "root@$address" true; }
+run_ssh_all() { "$testhost" list | awk '/^bench[0-9]/ { print $2 }' | xargs -P "$count" -I{} ssh "${ssh_options[@]}" root@{} true; }
+run_hoist() { (cd "$here/hoist" && "$hoist" provision env=bench --yes); }
+run_ansible() { (cd "$here/ansible" && "$venv/bin/ansible-playbook" -i "$environment/hosts" site.yml); }
+run_mitogen() {
+  local plugins
+  plugins=$(echo "$venv"/lib/python3*/site-packages/ansible_mitogen/plugins/strategy)
+  ANSIBLE_STRATEGY_PLUGINS=$plugins ANSIBLE_STRATEGY=mitogen_linear run_ansible
+}
+run_pyinfra() { (cd "$here/pyinfra" && "$venv/bin/pyinfra" -y "$address" --ssh-user root --ssh-key "$key" --ssh-port "$port" deploy.py); }
+run_bare() { ssh "${ssh_options[@]}" "root@$address" sh -s <"$here/bare.sh"; }
+
+timed() { # NAME: one wall time in seconds, noted
+  local start=$EPOCHREALTIME
+  "run_$1" >"$work/$1.log" 2>&1 </dev/null || { tail -20 "$work/$1.log"; say "$1 failed"; exit 1; }
+  awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", b - a }' >>"$work/$1.times"
+}
+
+rounds() { # ROUNDS NAME...: the first name is what the others are compared to
+  local rounds=$1 round name
+  shift
+  for round in $(seq 0 "$rounds"); do
+    for name in "$@"; do timed "$name"; done
+    [ "$round" != 0 ] || rm -f "$work"/*.times # the first round only warms up
+  done
+  report "$@"
+}
+
+report() { # NAME...
+  local name
+  for name in "$@"; do
+    sort -n "$work/$name.times" | awk -v name="$name" -v base="$(median "$1")" '
+      { time[NR] = $1 }
+      END {
+        middle = NR % 2 ? time[(NR + 1) / 2] : (time[NR / 2] + time[NR / 2 + 1]) / 2
+        printf "  %-10s %8.3f s  (%.3f to %.3f, %d rounds)  %6.2f x\n", name, middle, time[1], time[NR], NR, middle / base
+      }'
+  done
+}
+
+median() { sort -n "$work/$1.times" | awk '{ time[NR] = $1 } END { print NR % 2 ? time[(NR + 1) / 2] : (time[NR / 2] + time[NR / 2 + 1]) / 2 }'; }
+
+prepare() {
+  (cd "$here/.." && cargo build --release --quiet --locked)
+  if [ ${#peers[@]} -gt 0 ] && ! [ -x "$venv/bin/ansible-playbook" ]; then
+    say "installing the peers into $venv"
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet ansible-core mitogen pyinfra
+  fi
+}
+
+noop() { # ROUNDS
+  converge bench1
+  address=$("$testhost" ip bench1) port=22
+  echo "one host, 45 tasks, nothing to change:"
+  rounds "$1" ssh hoist "${peers[@]}"
+}
+
+lag() { # MS ROUNDS
+  converge bench1
+  address=127.0.0.1
+  "$here/../tests/testhost/lagproxy.py" 0 "$("$testhost" ip bench1):22" "$(awk -v ms="$1" 'BEGIN { print ms / 2 }')" >"$work/port" &
+  until [ -s "$work/port" ]; do sleep 0.1; done
+  port=$(cat "$work/port")
+  sed -i "s/ansible_host=[^ ]*/ansible_host=127.0.0.1 ansible_port=$port/" "$environment/hosts"
+  sed -i "s/^[^ ]*/[127.0.0.1]:$port/" "$environment/known_hosts"
+  echo "the same, $1 ms away:"
+  rounds "$2" ssh hoist "${peers[@]}"
+  inventory bench1
+}
+
+fleet() { # N ROUNDS
+  local all=() number
+  for number in $(seq "$1"); do all+=("bench$number"); done
+  converge "${all[@]}"
+  count=$1
+  echo "$1 hosts at once, nothing to change (against as many ssh at once):"
+  rounds "$2" ssh_all hoist
+}
+
+first() { # ROUNDS: each from a copy of a host that has the packages downloaded, so that the mirror does not count
+  local round name
+  if ! "$testhost" list | grep -q '^bench-new '; then
+    "$testhost" up bench-new >&2
+    seed bench-new
+    say "downloading packages"
+    "$testhost" exec bench-new sh -c 'apt-get update -qq && apt-get install -y -qq --download-only nginx supervisor certbot git make curl wget xz-utils build-essential' >/dev/null
+  fi
+  port=22
+  for round in $(seq "$1"); do
+    for name in bare hoist; do
+      "$testhost" clone bench-new bench-first
+      inventory bench-first
+      address=$("$testhost" ip bench-first)
+      timed "$name"
+      "$testhost" down bench-first
+    done
+  done
+  echo "a first run:"
+  report bare hoist
+}
+
+case ${1:-} in
+  all) prepare && noop 9 && lag 50 5 ;;
+  noop) prepare && noop "${2:-9}" ;;
+  lag) prepare && lag "$2" "${3:-5}" ;;
+  fleet) prepare && fleet "$2" "${3:-5}" ;;
+  first) prepare && first "${2:-3}" ;;
+  down) for name in $("$testhost" list | awk '/^bench/ { print $1 }'); do "$testhost" down "$name"; done ;;
+  *) sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \{0,1\}//' && exit 2 ;;
+esac
