@@ -25,10 +25,9 @@ installed $hoist_name$hoist_end"*) ;;
 }
 
 # What apt would install: for the names given, and for the missing ones.
-# Its caches stay in memory, for a plan writes nothing.
 hoist_candidates() {
   set -- "$@" $hoist_missing
-  [ $# -eq 0 ] || apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy -- "$@"
+  [ $# -eq 0 ] || hoist_apt_policy -- "$@"
 }
 
 # Installed packages that may provide a missing name: STATUS NAME PROVIDES.

@@ -11,6 +11,18 @@ hoist_apt() {
 # hoist_apt_try WORD...: the same, without doing it. Its caches stay in memory, for a plan writes nothing.
 hoist_apt_try() { hoist_apt -s -o Debug::NoLocking=1 -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@"; }
 
+# hoist_apt_policy WORD...: what apt would install. A plan writes nothing, and apt renews its caches on disk when it can, so it is
+# asked as nobody; and where nobody may not read all of its sources, with caches in memory, which takes 20 times as long.
+hoist_apt_policy() {
+  if hoist_said=$(setpriv --reuid=65534 --regid=65534 --clear-groups -- apt-cache policy "$@" 2>&1); then
+    case $hoist_said in
+      *'Unable to read'*) ;;
+      *) printf '%s\n' "$hoist_said"; return 0 ;;
+    esac
+  fi
+  apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$@"
+}
+
 # Fetches the package lists. apt does not wait for another apt that is at it, so this does.
 hoist_apt_update() {
   hoist_tries=30
