@@ -99,7 +99,7 @@ impl Kind for Command {
     }
 
     fn subject(&self) -> String {
-        self.0.shown.clone()
+        self.0.subject()
     }
 
     fn probe(&self, probe: &mut Probe) {

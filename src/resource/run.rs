@@ -20,9 +20,9 @@ pub(super) struct Wish {
 /// A program that runs when it is needed.
 pub(super) struct Run {
     /// What runs it.
-    pub program: Script,
+    program: Script,
     /// What is shown of it.
-    pub shown: String,
+    shown: String,
     chdir: Option<String>,
     creates: Option<String>,
     removes: Option<String>,
@@ -101,6 +101,15 @@ impl Run {
             program.attach(text.into_bytes());
         }
         problems.or(Self { program, shown, chdir, creates, removes, unless, only_if, probe })
+    }
+
+    /// What it is called where there is one line for it.
+    pub fn subject(&self) -> String {
+        let line = self.shown.lines().next().unwrap_or_default();
+        match line.char_indices().nth(60) {
+            Some((end, _)) => format!("{}...", line[..end].trim_end()),
+            None => line.to_string(),
+        }
     }
 
     /// Asks whether it is needed.

@@ -49,10 +49,7 @@ pub struct Args {
 }
 
 /// A text for a shell.
-pub struct Shell {
-    subject: String,
-    run: Run,
-}
+pub struct Shell(Run);
 
 impl Kind for Shell {
     const NAME: &'static str = "shell";
@@ -79,22 +76,21 @@ impl Kind for Shell {
             probe: args.probe,
             stdin: args.stdin,
         };
-        let subject = shown.lines().next().unwrap_or_default().to_string();
         match problems.take(Run::new(wish, program, shown, &shell, written, scope)) {
-            Some(run) => problems.or(Self { subject, run }),
+            Some(run) => problems.or(Self(run)),
             None => Err(problems),
         }
     }
 
     fn subject(&self) -> String {
-        self.subject.clone()
+        self.0.subject()
     }
 
     fn probe(&self, probe: &mut Probe) {
-        self.run.probe(probe);
+        self.0.probe(probe);
     }
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
-        self.run.plan(reply)
+        self.0.plan(reply)
     }
 }
