@@ -71,7 +71,7 @@ impl Session {
         hello.line("hoist_user=$(id -un); hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist", &[]);
         hello.line("if [ \"$hoist_user\" = root ]; then hoist_state=/var/lib/hoist; fi", &[]);
         hello.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
-        let text = format!("{}{PRELUDE}", hello.text());
+        let text = format!("{}{}", hello.text(), *PRELUDE);
         if privilege.asks() {
             session.answer_prompt(privilege)?;
         }

@@ -16,6 +16,6 @@ pub(super) fn wrap(script: &Script, user: Option<&str>, environment: &[(String, 
     // The script travels on standard input, for its text may hold secrets, which must not stand in an argument. The
     // braces make the shell read all of it before it runs any, and the nonce cannot occur in it.
     let end = nonce.as_str();
-    let prelude = if body.text().contains("hoist_") { PRELUDE } else { "" };
+    let prelude = if body.text().contains("hoist_") { PRELUDE.as_str() } else { "" };
     format!("{} <<'{end}'\n{{\n{prelude}{}}} </dev/null\n{end}\n", open.text().trim_end(), body.text())
 }

@@ -1,5 +1,7 @@
 //! Shell text that cannot be built unquoted, and the frames that carry answers back through any noise.
 
+use std::sync::LazyLock;
+
 mod answer;
 mod frame;
 mod quote;
@@ -10,11 +12,16 @@ pub use frame::{Frame, Frames, Nonce};
 pub use quote::quote;
 pub use script::{Blob, Script, sha256};
 
-/// The shell functions that scripts may use; the engine sends them at the start of a session.
-pub const PRELUDE: &str = concat!(
-    include_str!("prelude.sh"),
-    include_str!("prelude/apt.sh"),
-    include_str!("prelude/command.sh"),
-    include_str!("prelude/git.sh"),
-    include_str!("prelude/service.sh"),
-);
+/// The shell functions that scripts may use; the engine sends them at the start of a session. Their comments stay here:
+/// on a slow line, what does not fit into the first packets costs a round trip.
+pub static PRELUDE: LazyLock<String> = LazyLock::new(|| {
+    let files = [
+        include_str!("prelude.sh"),
+        include_str!("prelude/apt.sh"),
+        include_str!("prelude/command.sh"),
+        include_str!("prelude/git.sh"),
+        include_str!("prelude/service.sh"),
+    ];
+    let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+    lines.flat_map(|line| [line, "\n"]).collect()
+});
