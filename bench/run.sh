@@ -36,15 +36,7 @@ ready() { # NAME: boots the host, gives it the repository that it checks out, br
   esac
 }
 
-seed() { # NAME
-  "$testhost" exec "$1" sh -e >/dev/null 2>&1 <<'END'
-mkdir -p /srv/git && cd /srv/git
-git init -q -b master seed && cd seed
-echo hi >README && git add . && git -c user.name=bench -c user.email=bench@localhost commit -q -m one
-git clone -q --bare . ../catalogage.git && cd .. && rm -r seed && chmod -R a+rX /srv/git
-git config --system --add safe.directory '*'
-END
-}
+seed() { "$testhost" exec "$1" sh -s <"$here/seed.sh"; } # NAME
 
 inventory() { # NAME...: for hoist and ansible alike
   "$testhost" hosts "$@" >"$environment/hosts"

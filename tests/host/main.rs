@@ -4,6 +4,7 @@ mod fleet;
 mod login;
 mod machine;
 mod matrix;
+mod parity;
 mod roles;
 mod run;
 mod sshd;
