@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let mut words = Words { env: args.words.env.clone(), words: args.words.words.clone() };
+    let mut words = Words { env: args.words.env.clone(), words: args.words.words.clone(), identity: args.words.identity.clone() };
     let host = words.words.iter().position(|word| word.starts_with("host=")).map(|at| words.words.remove(at)["host=".len()..].to_string());
     let (project, site) = load::site(&words, &Hosts { limit: host, ..Hosts::default() })?;
     let name = args.variable.as_str();

@@ -14,6 +14,7 @@ mod plan;
 mod provision;
 mod role;
 mod run;
+mod secrets;
 mod selection;
 mod usage;
 
@@ -45,6 +46,7 @@ enum Command {
     Run(run::Args),
     Hosts(hosts::Args),
     Role(role::Args),
+    Secrets(secrets::Args),
 }
 
 /// How a command ends. The numbers are promised in the documentation.
@@ -108,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Role(args) => role::run(&args),
+        Command::Secrets(args) => secrets::run(&args),
     };
     let code = match outcome {
         Ok(code) => code,

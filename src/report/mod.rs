@@ -52,6 +52,11 @@ pub fn line(text: &str) {
     streams::stdout(&lines(text));
 }
 
+/// Prints a secret that was asked for, as it is: no mask, no escapes.
+pub fn reveal(secret: &[u8]) {
+    streams::reveal(secret);
+}
+
 /// Prints something that is no result, escaped; line ends in it stay.
 pub fn note(text: &str) {
     streams::stderr(&lines(text));
