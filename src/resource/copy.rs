@@ -106,6 +106,8 @@ impl Kind for Copy {
             (Some(src), None) if !remote => problems.take(scope.file(src, written.span("src"))),
             _ => content.map(String::into_bytes),
         };
+        let shown = written.node.get("content").filter(|node| node.secret).and_then(|node| node.shown.clone());
+        let target = target.map(|target| target.with_shown(shown));
         let target = match target {
             Some(target) if !problems.has_errors() => target,
             _ => return Err(problems),

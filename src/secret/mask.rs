@@ -17,9 +17,9 @@ const LEAST: usize = 4;
 const ANYWHERE: usize = 8;
 
 /// Finds known secrets in texts.
-#[derive(Default)]
 pub struct Mask {
     known: BTreeSet<Pattern>,
+    least: usize,
     /// Made when it is needed first; the patterns in the order of `known`.
     finder: Option<AhoCorasick>,
 }
@@ -50,7 +50,24 @@ pub fn hide(text: &str) -> Cow<'_, str> {
     }
 }
 
+impl Default for Mask {
+    fn default() -> Self {
+        Self::from_length(LEAST)
+    }
+}
+
 impl Mask {
+    /// Knows nothing yet; shorter values than `least` characters will not be looked for.
+    pub fn from_length(least: usize) -> Self {
+        Self { known: BTreeSet::new(), least, finder: None }
+    }
+
+    /// The same, ready to be used.
+    pub fn ready(mut self) -> Self {
+        self.prepare();
+        self
+    }
+
     /// Adds a secret in all its forms: as it is, each of its lines, as JSON, in a URL, quoted for a shell, in hex and in
     /// base64 wherever it may begin in there.
     pub fn add(&mut self, secret: &str) {
@@ -66,7 +83,7 @@ impl Mask {
     }
 
     fn add_text(&mut self, text: &str) {
-        if text.chars().count() < LEAST {
+        if text.chars().count() < self.least {
             return;
         }
         self.pattern(text.to_string());
@@ -102,7 +119,7 @@ impl Mask {
 
     fn pattern(&mut self, text: String) {
         let length = text.chars().count();
-        if length >= LEAST {
+        if length >= self.least {
             self.known.insert(Pattern { whole: length < ANYWHERE, text });
         }
     }
@@ -115,7 +132,7 @@ impl Mask {
     }
 
     /// The text without what is known. Colours do not hide a secret: they are looked through.
-    fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(finder) = &self.finder else { return Cow::Borrowed(text) };
         let (plain, places) = without_colours(text);
         let known: Vec<&Pattern> = self.known.iter().collect();
@@ -210,8 +227,7 @@ mod tests {
     fn mask(secrets: &[&str]) -> Mask {
         let mut mask = Mask::default();
         secrets.iter().for_each(|secret| mask.add(secret));
-        mask.prepare();
-        mask
+        mask.ready()
     }
 
     // V01

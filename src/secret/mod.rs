@@ -2,6 +2,7 @@
 //! the fence that keeps known secrets out of all output. Knows neither projects nor commands.
 
 pub mod age_file;
+mod cover;
 mod document;
 pub mod dotenv;
 mod file;
@@ -15,6 +16,7 @@ mod value;
 pub mod vault;
 
 pub use age_file::Unopened;
+pub use cover::Cover;
 pub use document::{Document, outline, yaml_lines};
 pub use file::{Unsaved, replace};
 pub use identity::{Ask, Identities, VARIABLE};
