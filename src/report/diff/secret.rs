@@ -50,7 +50,7 @@ pub fn lines(name: &str, before: Option<&str>, after: &str, shown: &str, depth: 
 }
 
 fn one(style: anstyle::Style, sign: char, line: &str, depth: Depth) -> impl Iterator<Item = String> {
-    let text = paint(style, format!("{sign}{}", cut(line.trim_end_matches('\n'), depth)));
+    let text = paint(style, format!("{sign}{}", cut(line.trim_end_matches('\n'), depth.characters())));
     std::iter::once(text).chain(no_newline(line))
 }
 
