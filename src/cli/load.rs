@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::secrets::rekey::assets;
 use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
@@ -13,7 +14,7 @@ use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
     config, magic_variables,
 };
-use crate::secret::Identities;
+use crate::secret::{Identities, Secret};
 use crate::template::Templates;
 use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
 use crate::yaml::{Node, Value};
@@ -106,6 +107,20 @@ impl Project {
         }
     }
 
+    /// The encrypted assets of an environment, opened, by their path without `.age`.
+    ///
+    /// # Errors
+    /// One of them cannot be opened.
+    pub fn assets(&self, store: &Store<'_>) -> Result<BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>, Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let mut opened = BTreeMap::new();
+        for path in assets(store) {
+            let plaintext = problems.take(store.asset(&path, self.identities()?));
+            opened.extend(plaintext.map(|plaintext| (path.with_extension(""), Arc::new(plaintext))));
+        }
+        problems.or(opened)
+    }
+
     /// The roles that hoist.yml names, each once. Mistakes in them go to `problems`.
     pub fn roles(&self, library: &Library, problems: &mut Diagnostics) -> BTreeMap<String, Role> {
         let mut roles = BTreeMap::new();
@@ -136,7 +151,8 @@ impl Site {
         if let Some(secrets) = problems.take(project.secrets(&store))? {
             environment.set_secrets(&secrets, &store.what(), problems);
         }
-        let library = Library::new(project.layout.root(), Some(name));
+        let assets = problems.take(project.assets(&store))?;
+        let library = Library::new(project.layout.root(), Some(name)).with_opened(assets);
         let roles = project.roles(&library, problems);
         let bools: Vec<&str> = roles.values().flat_map(Role::bools).collect();
         environment.check_values(&|name| bools.contains(&name), problems);

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::library::{Files, Library};
+use super::library::{Asset, Files, Library};
 use super::role::{InputType, Role};
 use super::taint::{self, StandIns};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::secret::MASK;
-use crate::template::{Place, Template, Templates, expression, is_template};
+use crate::template::{self, Place, Template, Templates, expression, is_template};
 use crate::yaml::{Entry, Node, Value};
 
 /// A variable as its winning layer gives it, not rendered yet.
@@ -211,7 +211,7 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// There is none of that name, or it cannot be read.
-    pub fn file(&self, name: &str, span: &Span) -> Result<Vec<u8>, Diagnostic> {
+    pub fn file(&self, name: &str, span: &Span) -> Result<Asset, Diagnostic> {
         self.base.library.file(&self.base.role.name, name, span)
     }
 
@@ -312,6 +312,9 @@ impl<'a> Scope<'a> {
                 }
                 Err(error) => problems.extend(error),
             }
+        }
+        if let Some(host) = self.base.fixed.get(template::HOST) {
+            real.entry(template::HOST).or_insert_with(|| host.clone());
         }
         let with = |changed: Map<String, Json>| real.clone().into_iter().chain(changed).collect::<Map<String, Json>>();
         let stand_ins = (!changed[0].is_empty()).then(|| changed.map(with));

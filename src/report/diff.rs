@@ -166,6 +166,11 @@ fn changed(tag: ChangeTag, pieces: &[(bool, &str)], depth: Depth) -> Vec<String>
         ChangeTag::Delete => ('-', RED),
         ChangeTag::Insert => ('+', GREEN),
     };
+    // Marks must not cut a known secret into pieces.
+    let whole: String = pieces.iter().map(|(_, piece)| *piece).collect();
+    let hidden = crate::secret::hide(&whole);
+    let one = [(false, hidden.as_ref())];
+    let pieces = if hidden == whole { pieces } else { &one };
     let pieces: Vec<(bool, &str, String)> =
         pieces.iter().map(|(marked, piece)| (*marked, *piece, escape_line(piece.trim_end_matches('\n')))).collect();
     let length = pieces.iter().map(|(.., shown)| shown.chars().count()).sum();

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use diff::Depth;
 pub use progress::Progress;
-pub use streams::{begin, failed};
+pub use streams::{begin, catch_panics, failed};
 pub use summary::exit_code;
 pub use table::{Cell, Table};
 pub use terminal::escape;

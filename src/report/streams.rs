@@ -18,6 +18,11 @@ pub fn begin(options: &Options) {
     let _ = OPTIONS.set(*options);
 }
 
+/// Makes the words of a panic go the way of all words: they may hold a value.
+pub fn catch_panics() {
+    std::panic::set_hook(Box::new(|panic| stderr(&format!("error: this is a mistake in hoist, please report it: {panic}\n"))));
+}
+
 /// Whether programs read stdout.
 pub fn is_json() -> bool {
     OPTIONS.get().is_some_and(|options| options.json)

@@ -69,6 +69,12 @@ impl Target {
         Self { secret: self.secret || shown.is_some(), shown, ..self }
     }
 
+    /// The same for a content that is a secret as a whole, or not.
+    pub fn with_secret(self, secret: bool) -> Self {
+        let shown = if secret { Some(MASK.to_string()) } else { self.shown };
+        Self { secret: self.secret || secret, shown, ..self }
+    }
+
     /// The same for another file: `path` below this one.
     pub fn below(&self, path: &str) -> Self {
         Self { path: path::join(&self.path, path), ..self.clone() }

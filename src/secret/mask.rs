@@ -31,23 +31,44 @@ struct Pattern {
     whole: bool,
 }
 
-// One for the process: a panic must find it too, and nobody can hand it one.
+// One for the process: a panic must find it too, and nobody can hand it one. Tests run side by side, each in its thread.
+#[cfg(not(test))]
 static KNOWN: RwLock<Option<Mask>> = RwLock::new(None);
+#[cfg(test)]
+thread_local!(static KNOWN: RwLock<Option<Mask>> = const { RwLock::new(None) });
 
 /// Makes a secret known to [`hide`].
 pub fn learn(secret: &str) {
-    KNOWN.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Mask::default).add(secret);
+    known(|known| known.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().add(secret));
 }
 
 /// The text with every known secret replaced by a mask.
 pub fn hide(text: &str) -> Cow<'_, str> {
-    if let Some(mask) = KNOWN.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-        mask.prepare();
-    }
-    match KNOWN.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-        Some(mask) => mask.hide(text),
-        None => Cow::Borrowed(text),
-    }
+    known(|known| {
+        match known.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            None => return Cow::Borrowed(text),
+            Some(mask) if mask.finder.is_some() => return mask.hide(text),
+            Some(_) => {}
+        }
+        // Hidden under the same lock: nobody may add a secret in between.
+        match known.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(mask) => {
+                mask.prepare();
+                mask.hide(text)
+            }
+            None => Cow::Borrowed(text),
+        }
+    })
+}
+
+#[cfg(not(test))]
+fn known<T>(then: impl FnOnce(&RwLock<Option<Mask>>) -> T) -> T {
+    then(&KNOWN)
+}
+
+#[cfg(test)]
+fn known<T>(then: impl FnOnce(&RwLock<Option<Mask>>) -> T) -> T {
+    KNOWN.with(then)
 }
 
 impl Default for Mask {
@@ -126,14 +147,16 @@ impl Mask {
 
     fn prepare(&mut self) {
         if self.finder.is_none() {
-            // Too many patterns to index cannot happen: secrets are few and small.
             self.finder = AhoCorasick::new(self.known.iter().map(|pattern| &pattern.text)).ok();
         }
     }
 
     /// The text without what is known. Colours do not hide a secret: they are looked through.
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(finder) = &self.finder else { return Cow::Borrowed(text) };
+        let Some(finder) = &self.finder else {
+            // Without it (more patterns than can be indexed) nothing could be found, so nothing is shown.
+            return if self.known.is_empty() { Cow::Borrowed(text) } else { Cow::Borrowed(MASK) };
+        };
         let (plain, places) = without_colours(text);
         let known: Vec<&Pattern> = self.known.iter().collect();
         let mut found: Vec<(usize, usize)> = finder

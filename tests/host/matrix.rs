@@ -116,7 +116,10 @@ fn hard_values_arrive_in_paths_comments_and_cron_jobs() {
         ),
     );
     project.converge();
-    assert_eq!(hex(&machine, "ls -1 --quoting-style=literal /m | sort"), expected(&format!("{0}\n{0} dir\n{0} lines\n{0} link\n", &path[3..])));
+    assert_eq!(
+        hex(&machine, "ls -1 --quoting-style=literal /m | sort"),
+        expected(&format!("{0}\n{0} dir\n{0} lines\n{0} link\n", &path[3..]))
+    );
     assert_eq!(hex(&machine, "cat /m/*lines"), expected(&format!("{comment}\n")));
     assert_eq!(hex(&machine, "getent passwd brien | cut -d: -f5"), expected(&format!("{comment}\n")));
     assert_eq!(hex(&machine, "crontab -l | grep '^5 '"), expected(&format!("5 * * * * {job}\n")));

@@ -7,6 +7,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Layout;
 use crate::secret::{self, Document, Identities, Recipient, Secret, Unopened, Unsaved, age_file};
 
+/// Of a longer text not every line is looked for in all output.
+const KNOWN_TEXT: usize = 64 << 10;
+
 /// The secrets of an environment, on disk.
 pub struct Store<'a> {
     layout: &'a Layout,
@@ -89,6 +92,21 @@ impl<'a> Store<'a> {
             }
             _ => Ok(opened),
         }
+    }
+
+    /// Opens an encrypted asset, by its path in the project. A text in it is kept out of all output.
+    ///
+    /// # Errors
+    /// No identity fits, or the file is damaged.
+    pub fn asset(&self, path: &Path, identities: &Identities) -> Result<Secret<Vec<u8>>, Diagnostic> {
+        let what = path.display().to_string();
+        let bytes = std::fs::read(self.root(path)).map_err(|error| Diagnostic::error(format!("{what} cannot be read: {error}")))?;
+        let plaintext = decrypt(&bytes, identities, &what, || self.recipients())?;
+        match std::str::from_utf8(plaintext.expose()) {
+            Ok(text) if text.len() <= KNOWN_TEXT => secret::learn(text),
+            _ => {}
+        }
+        Ok(plaintext)
     }
 
     /// Who can read the secrets.
