@@ -10,6 +10,7 @@ pub mod resource;
 pub mod transport;
 pub mod project;
 pub mod template;
+pub mod secret;
 pub mod yaml;
 pub mod shell;
 pub mod diagnostic;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::diagnostic::Diagnostic;
+use crate::secret::Secret;
 
 /// Whether somebody is there to answer.
 pub fn possible() -> bool {
@@ -33,5 +34,14 @@ pub fn password(question: &str) -> Result<String, Diagnostic> {
         return Err(Diagnostic::error("nobody is there to type a password")
             .help("run it on a terminal, or keep the password in the secrets: ansible_become_password"));
     }
-    rpassword::prompt_password(format!("{question} ")).map_err(|error| Diagnostic::error(format!("the password cannot be read: {error}")))
+    let password = rpassword::prompt_password(format!("{question} "));
+    let password = password.map_err(|error| Diagnostic::error(format!("the password cannot be read: {error}")))?;
+    crate::secret::learn(&password);
+    Ok(password)
+}
+
+/// Asks for something that must not be seen, on the terminal itself, so that it works while standard input is a pipe.
+/// `None` when there is no terminal.
+pub fn secret(question: &str) -> Option<Secret<String>> {
+    rpassword::prompt_password(question).ok().map(Secret::new)
 }

@@ -1,9 +1,10 @@
 //! `hoist check`: everything of every environment, offline.
 
 use super::load::{Project, Site};
+use super::secrets::store::{self, Store};
 use super::selection::Words;
 use super::{ExitCode, Outcome, Stop};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::{engine, report};
 
 /// Load and render everything of every environment, offline: all mistakes at once
@@ -19,13 +20,17 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let (name, definitions) = args.words.optional()?;
     let mut problems = Diagnostics::new();
-    let project = Project::load(&mut problems)?;
+    let project = Project::load(&mut problems)?.with_identity(&args.words.identity);
     let environments = match name {
         Some(name) => vec![name],
         None => project.layout.environments()?,
     };
     let mut lines = Vec::new();
     for name in &environments {
+        if let Some(sealed) = sealed(&project, name)? {
+            problems.push(sealed);
+            continue;
+        }
         let Some(site) = Site::load(&project, name, None, definitions.clone(), &mut problems) else { continue };
         let job = site.job(&project, "provision", &[]);
         let mut steps = 0;
@@ -43,4 +48,18 @@ pub fn run(args: &Args) -> Outcome {
         report::line(&line);
     }
     Ok(ExitCode::Done)
+}
+
+/// Why an environment cannot be checked by this user: its secrets are for others, and which names they set is not known
+/// without them.
+fn sealed(project: &Project, name: &str) -> Result<Option<Diagnostic>, Diagnostics> {
+    let Ok(store) = Store::new(&project.layout, name) else { return Ok(None) };
+    let Some(bytes) = store.bytes()? else { return Ok(None) };
+    let identities = project.identities()?;
+    let Err(problem) = store::decrypt(&bytes, identities, &store.what(), || store.recipients()) else { return Ok(None) };
+    if !store::is_for_others(&bytes, identities) {
+        return Ok(None);
+    }
+    let summary = format!("`{name}` was not checked: {}", problem.summary);
+    Ok(Some(problem.help.iter().fold(Diagnostic::warning(summary), |warning, help| warning.help(help.clone()))))
 }

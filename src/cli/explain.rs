@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let mut words = Words { env: args.words.env.clone(), words: args.words.words.clone() };
+    let mut words = Words { env: args.words.env.clone(), words: args.words.words.clone(), identity: args.words.identity.clone() };
     let host = words.words.iter().position(|word| word.starts_with("host=")).map(|at| words.words.remove(at)["host=".len()..].to_string());
     let (project, site) = load::site(&words, &Hosts { limit: host, ..Hosts::default() })?;
     let name = args.variable.as_str();
@@ -37,9 +37,7 @@ pub fn run(args: &Args) -> Outcome {
         let role = roles.iter().find(|role| role.inputs.iter().any(|input| input.name == name)).copied().unwrap_or(&empty);
         let scope = RoleScope::new(&project.templates, &site.library, role, target.given, target.fixed);
         let definitions = host.variables.definitions(name);
-        let secret = definitions.first().is_some_and(|winner| winner.secret);
-        let value = match Scope::new(&scope).variable(name) {
-            _ if secret => "(secret)".to_string(),
+        let value = match Scope::new(&scope).shown(name) {
             Ok(Some(value)) => serde_json::to_string(&value).unwrap_or_default(),
             Ok(None) => "(not set)".to_string(),
             Err(problems) => {

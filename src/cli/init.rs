@@ -44,6 +44,7 @@ pub fn run(args: &Args) -> Outcome {
     std::fs::create_dir_all(&args.folder)
         .map_err(|error| Diagnostic::error(format!("{} cannot be made: {error}", args.folder.display())))?;
     write_files(&args.folder, &files, false)?;
+    super::secrets::git::install(&args.folder, false)?;
     let place = if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
     report::line("");
     report::line("next:");

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::secrets::rekey::assets;
+use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
@@ -11,6 +14,7 @@ use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
     config, magic_variables,
 };
+use crate::secret::{Identities, Secret};
 use crate::template::Templates;
 use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
 use crate::yaml::{Node, Value};
@@ -23,6 +27,9 @@ pub struct Project {
     pub config: Config,
     /// The template engine.
     pub templates: Templates,
+    /// The identities that were named on the command line.
+    identity: Vec<PathBuf>,
+    identities: OnceLock<Result<Identities, Diagnostics>>,
 }
 
 /// An environment of a project, with the hosts that are meant.
@@ -65,12 +72,53 @@ impl Project {
         let here = std::env::current_dir().map_err(|error| Diagnostic::error(format!("the current folder cannot be read: {error}")))?;
         let layout = Layout::find(&here)?;
         let config = Config::load(&layout, problems);
-        Ok(Self { layout, config, templates: Templates::default() })
+        Ok(Self { layout, config, templates: Templates::default(), identity: Vec::new(), identities: OnceLock::new() })
+    }
+
+    /// The same with the identities that were named on the command line.
+    pub fn with_identity(self, identity: &[PathBuf]) -> Self {
+        Self { identity: identity.to_vec(), ..self }
     }
 
     /// Where the host keys of an environment are kept.
     pub fn known_hosts(&self, environment: &str) -> PathBuf {
         self.layout.on_disk(self.layout.of(environment, "known_hosts"))
+    }
+
+    /// The identities that open secrets, read when they are needed first.
+    ///
+    /// # Errors
+    /// One that was named cannot be used.
+    pub fn identities(&self) -> Result<&Identities, Diagnostics> {
+        self.identities.get_or_init(|| identities(&self.identity)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The secrets of an environment, as a mapping; `None` when it has none.
+    ///
+    /// # Errors
+    /// They cannot be opened, or are no mapping.
+    pub fn secrets(&self, store: &Store<'_>) -> Result<Option<Node>, Diagnostics> {
+        if store.bytes()?.is_none() {
+            return Ok(None);
+        }
+        match store.open_own(self.identities()?)? {
+            Some(opened) => Ok(Some(opened.document.parse(&store.what())?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The encrypted assets of an environment, opened, by their path without `.age`.
+    ///
+    /// # Errors
+    /// One of them cannot be opened.
+    pub fn assets(&self, store: &Store<'_>) -> Result<BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>, Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let mut opened = BTreeMap::new();
+        for path in assets(store) {
+            let plaintext = problems.take(store.asset(&path, self.identities()?));
+            opened.extend(plaintext.map(|plaintext| (path.with_extension(""), Arc::new(plaintext))));
+        }
+        problems.or(opened)
     }
 
     /// The roles that hoist.yml names, each once. Mistakes in them go to `problems`.
@@ -99,7 +147,12 @@ impl Site {
     ) -> Option<Self> {
         let mut environment = Environment::load(&project.layout, name, problems)?;
         environment.set_words(words);
-        let library = Library::new(project.layout.root(), Some(name));
+        let store = problems.take(Store::new(&project.layout, name))?;
+        if let Some(secrets) = problems.take(project.secrets(&store))? {
+            environment.set_secrets(&secrets, &store.what(), problems);
+        }
+        let assets = problems.take(project.assets(&store))?;
+        let library = Library::new(project.layout.root(), Some(name)).with_opened(assets);
         let roles = project.roles(&library, problems);
         let bools: Vec<&str> = roles.values().flat_map(Role::bools).collect();
         environment.check_values(&|name| bools.contains(&name), problems);
@@ -216,7 +269,7 @@ impl Lines {
 pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics> {
     let (name, definitions) = words.settle()?;
     let mut problems = Diagnostics::new();
-    let project = Project::load(&mut problems)?;
+    let project = Project::load(&mut problems)?.with_identity(&words.identity);
     let limit = hosts.limit.as_ref().map(|text| pattern(text, "--limit")).transpose()?;
     let site = Site::load(&project, &name, limit.as_ref(), definitions, &mut problems);
     match site {

@@ -14,6 +14,7 @@ mod plan;
 mod provision;
 mod role;
 mod run;
+mod secrets;
 mod selection;
 mod usage;
 
@@ -45,6 +46,7 @@ enum Command {
     Run(run::Args),
     Hosts(hosts::Args),
     Role(role::Args),
+    Secrets(secrets::Args),
 }
 
 /// How a command ends. The numbers are promised in the documentation.
@@ -87,6 +89,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
+    report::catch_panics();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -108,6 +111,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Role(args) => role::run(&args),
+        Command::Secrets(args) => secrets::run(&args),
     };
     let code = match outcome {
         Ok(code) => code,

@@ -1,5 +1,7 @@
 //! Which environment, which hosts, which variables: the words that most commands take.
 
+use std::path::PathBuf;
+
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::project::variables;
 use crate::project::{Definition, Pattern};
@@ -15,6 +17,10 @@ pub struct Words {
     /// `env=NAME`, and `name=value` to set a variable
     #[arg(value_name = "name=value")]
     pub words: Vec<String>,
+
+    /// Open secrets with the private key in this file
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<PathBuf>,
 }
 
 /// Words that pick hosts.

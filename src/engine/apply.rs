@@ -12,6 +12,9 @@ use crate::resource::Reach;
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
+/// The most that is kept of a line whose end has not come yet, in bytes.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// How a step went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepResult {
@@ -142,6 +145,7 @@ pub(super) fn run(
         }
     }
     let mut running: Option<(usize, Instant)> = None;
+    let mut unended: Vec<u8> = Vec::new();
     let of = changes.len();
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
     let name = |index: usize| steps[index].name.clone();
@@ -152,12 +156,21 @@ pub(super) fn run(
             Heard::Begin(id) => {
                 if let Some(index) = number(id) {
                     running = Some((index, Instant::now()));
+                    unended.clear();
                     let position = changes.iter().position(|(at, ..)| *at == index).unwrap_or_default() + 1;
                     event(Event::StepStarted { name: name(index), number: position, of });
                 }
             }
             Heard::Data(id, bytes) if number(id).is_some() => {
-                if let Some(line) = bytes.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty()) {
+                // Whole lines only: a secret that comes in two pieces would not be known for one.
+                unended.extend_from_slice(bytes);
+                let Some(end) = unended.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) else {
+                    unended.truncate(LONGEST_LINE);
+                    return;
+                };
+                let lines: Vec<u8> = unended.drain(..=end).collect();
+                if let Some(line) = lines.rsplit(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii).find(|line| !line.is_empty())
+                {
                     event(Event::Output(line.to_vec()));
                 }
             }

@@ -154,8 +154,9 @@ impl Reader<'_> {
         };
         let inner = scope.with([]).acting(run_as.clone(), environment.clone());
         let resource = resource::load(entry, &task.kind_span, &args, &inner)?;
-        let name =
-            name.and_then(|node| node.as_str().map(str::to_string)).unwrap_or_else(|| format!("{} {}", entry.name, resource.subject()));
+        let name = name
+            .and_then(|node| node.shown_json().as_str().map(str::to_string))
+            .unwrap_or_else(|| format!("{} {}", entry.name, resource.subject()));
         Ok(Some(Step {
             name,
             role: self.call.role.name.clone(),

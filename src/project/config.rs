@@ -85,11 +85,13 @@ pub struct Settings {
     pub forks: u16,
     /// Seconds to wait for a host to answer, 1 to 3600.
     pub connect_timeout: u16,
+    /// Where `hoist secrets recipients add github:NAME` asks.
+    pub github_url: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { forks: 50, connect_timeout: 10 }
+        Self { forks: 50, connect_timeout: 10, github_url: "https://github.com".to_string() }
     }
 }
 
@@ -280,7 +282,7 @@ mod tests {
             config.environments.iter().map(|(name, item)| format!("{name} {}", item.protected)).collect::<Vec<_>>(),
             ["dev false", "prod true"]
         );
-        assert_eq!(config.settings, Settings { forks: 5, connect_timeout: 10 });
+        assert_eq!(config.settings, Settings { forks: 5, ..Settings::default() });
         assert_eq!(read("").1, Vec::<String>::new());
     }
 

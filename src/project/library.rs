@@ -1,6 +1,6 @@
 //! Where roles, templates and files come from: the project's own first, then those built into the binary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,24 +8,43 @@ use include_dir::{Dir, include_dir};
 
 use super::role::Role;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::secret::Secret;
 
 static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/roles");
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// The files of a folder, by their path in it.
-pub type Files = Vec<(String, Vec<u8>)>;
+pub type Files = Vec<Asset>;
+
+/// A file of the project.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asset {
+    /// Its path in the folder that is meant.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether it was decrypted: then it is shown nowhere.
+    pub secret: bool,
+}
 
 /// Roles, templates and files of a project and one of its environments.
 #[derive(Debug, Clone)]
 pub struct Library {
     root: PathBuf,
     environment: Option<String>,
+    /// Encrypted assets, opened: by their path in the project without `.age`.
+    opened: BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>,
 }
 
 impl Library {
     /// For the project in `root`; with an environment, its assets are found too.
     pub fn new(root: impl Into<PathBuf>, environment: Option<&str>) -> Self {
-        Self { root: root.into(), environment: environment.map(str::to_string) }
+        Self { root: root.into(), environment: environment.map(str::to_string), opened: BTreeMap::new() }
+    }
+
+    /// The same with encrypted assets, opened: `environments/prod/assets/key.pem` for `key.pem.age`.
+    pub fn with_opened(self, opened: BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>) -> Self {
+        Self { opened, ..self }
     }
 
     /// The names of all roles, sorted, each with whether the project itself has it.
@@ -80,17 +99,21 @@ impl Library {
             .suggest(name, known.iter().map(String::as_str)))
     }
 
-    /// A file of the environment's `assets/` or the role's `files/`.
+    /// A file of the environment's `assets/` or the role's `files/`, and whether it is a secret: `NAME.age`, decrypted.
     ///
     /// # Errors
     /// It is missing, or cannot be read.
-    pub fn file(&self, role: &str, name: &str, span: &Span) -> Result<Vec<u8>, Diagnostic> {
+    pub fn file(&self, role: &str, name: &str, span: &Span) -> Result<Asset, Diagnostic> {
+        let asset = |bytes: Vec<u8>, secret| Asset { path: name.to_string(), bytes, secret };
         contained(name, span)?;
         let assets = self.environment.as_ref().map(|environment| PathBuf::from("environments").join(environment).join("assets"));
         let folders: Vec<PathBuf> = assets.into_iter().chain([PathBuf::from("roles").join(role).join("files")]).collect();
         for folder in &folders {
+            if let Some(opened) = self.opened.get(&folder.join(name)) {
+                return Ok(asset(opened.expose().clone(), true));
+            }
             match std::fs::read(self.root.join(folder).join(name)) {
-                Ok(bytes) => return Ok(bytes),
+                Ok(bytes) => return Ok(asset(bytes, false)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Diagnostic::error(format!("{} cannot be read: {error}", folder.join(name).display())).at(span)),
             }
@@ -98,7 +121,7 @@ impl Library {
         if let Some(file) =
             ROLES.get_file(Path::new(role).join("files").join(name)).filter(|_| !self.root.join("roles").join(role).is_dir())
         {
-            return Ok(file.contents().to_vec());
+            return Ok(asset(file.contents().to_vec(), false));
         }
         let looked: Vec<String> = folders.iter().map(|folder| folder.join(name).display().to_string()).collect();
         let known: Vec<String> = folders.iter().flat_map(|folder| names_in(&self.root.join(folder))).collect();
@@ -131,7 +154,7 @@ impl Library {
             while let Some(dir) = left.pop() {
                 left.extend(dir.dirs());
                 let inside = |path: &Path| path.strip_prefix(top.path()).unwrap_or(path).to_string_lossy().into_owned();
-                files.extend(dir.files().map(|file| (inside(file.path()), file.contents().to_vec())));
+                files.extend(dir.files().map(|file| Asset { path: inside(file.path()), bytes: file.contents().to_vec(), secret: false }));
             }
             files.sort();
             files
@@ -151,8 +174,12 @@ impl Library {
                 self.walk(&path, &inside, span, files)?;
             } else if entry.path().is_dir() {
                 return Err(unreadable(&path, &"a link to a folder could lead anywhere"));
+            } else if let Some(opened) = self.opened.get(&path.with_extension("")).filter(|_| inside.ends_with(".age")) {
+                let path = inside.trim_end_matches(".age").to_string();
+                files.push(Asset { path, bytes: opened.expose().clone(), secret: true });
             } else {
-                files.push((inside, std::fs::read(entry.path()).map_err(|error| unreadable(&path, &error))?));
+                let bytes = std::fs::read(entry.path()).map_err(|error| unreadable(&path, &error))?;
+                files.push(Asset { path: inside, bytes, secret: false });
             }
         }
         Ok(())

@@ -9,6 +9,7 @@ pub mod library;
 pub mod names;
 pub mod role;
 pub mod scope;
+mod taint;
 pub mod task;
 pub mod variables;
 
@@ -18,7 +19,7 @@ pub use environment::Environment;
 pub use inventory::Inventory;
 pub use inventory::pattern::Pattern;
 pub use layout::Layout;
-pub use library::{Files, Library};
+pub use library::{Asset, Files, Library};
 pub use role::Role;
 pub use scope::{Given, Rendered, RoleScope, Scope};
 pub use task::{Manner, Task};

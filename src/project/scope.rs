@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::library::{Files, Library};
+use super::library::{Asset, Files, Library};
 use super::role::{InputType, Role};
+use super::taint::{self, StandIns};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::template::{Place, Template, Templates, expression, is_template};
+use crate::secret::MASK;
+use crate::template::{self, Place, Template, Templates, expression, is_template};
 use crate::yaml::{Entry, Node, Value};
 
 /// A variable as its winning layer gives it, not rendered yet.
@@ -51,18 +53,26 @@ struct Local {
 #[derive(Debug, Clone)]
 struct Resolved {
     json: Json,
-    secret: bool,
+    /// What it is with stand-ins for the secrets that went into it.
+    stand_ins: Option<StandIns>,
     /// A loop item or a task's own variable went into it, so that it holds for this task only.
     local: bool,
 }
 
+/// The values that a template names.
+struct Values {
+    real: Map<String, Json>,
+    stand_ins: Option<[Map<String, Json>; 2]>,
+    local: bool,
+}
+
 /// A text that a template rendered to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The text.
     pub text: String,
-    /// Whether a secret went into it.
-    pub secret: bool,
+    /// When a secret went into it: what of it may be shown, line by line.
+    pub shown: Option<String>,
 }
 
 impl<'a> RoleScope<'a> {
@@ -137,6 +147,16 @@ impl<'a> Scope<'a> {
         Ok(self.resolve(name, &mut Vec::new())?.map(|resolved| resolved.json))
     }
 
+    /// The value of a variable as it may be shown, `None` when nobody set it.
+    ///
+    /// # Errors
+    /// Its value cannot be rendered.
+    pub fn shown(&self, name: &str) -> Result<Option<Json>, Diagnostics> {
+        let span = Span::whole(&Source::new("", ""));
+        let shown = |resolved: Resolved| taint::node(&resolved.json, resolved.stand_ins.as_ref(), &span).shown_json();
+        Ok(self.resolve(name, &mut Vec::new())?.map(shown))
+    }
+
     /// `node` with every template in it rendered. A text that is one `{{ expression }}` becomes the value of it.
     ///
     /// # Errors
@@ -191,7 +211,7 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// There is none of that name, or it cannot be read.
-    pub fn file(&self, name: &str, span: &Span) -> Result<Vec<u8>, Diagnostic> {
+    pub fn file(&self, name: &str, span: &Span) -> Result<Asset, Diagnostic> {
         self.base.library.file(&self.base.role.name, name, span)
     }
 
@@ -206,8 +226,10 @@ impl<'a> Scope<'a> {
 
     fn render_source(&self, source: &std::sync::Arc<Source>) -> Result<Rendered, Diagnostics> {
         let template = self.base.templates.compile(source.text(), Place::file(&Span::whole(source)))?;
-        let (values, secret, _) = self.values(&template, &mut Vec::new())?;
-        Ok(Rendered { text: template.render(&values)?, secret })
+        let resolved = self.compute(&template, &mut Vec::new(), text_of)?;
+        let node = taint::node(&resolved.json, resolved.stand_ins.as_ref(), &Span::whole(source));
+        let shown = if node.secret { Some(node.shown.clone().unwrap_or_else(|| MASK.to_string())) } else { None };
+        Ok(Rendered { text: node.as_str().unwrap_or_default().to_string(), shown })
     }
 
     fn render_node(&self, node: &Node, chain: &mut Vec<String>) -> Result<(Node, bool), Diagnostics> {
@@ -220,10 +242,11 @@ impl<'a> Scope<'a> {
             })
         };
         let value = match &node.value {
+            // A secret is taken as it stands: braces in a password are no template.
+            _ if node.secret => return Ok((node.clone(), false)),
             Value::String(text) if is_template(text) => {
                 let resolved = self.render_text(text, &node.span, chain)?;
-                let rendered = Node::from_json(&resolved.json, &node.span);
-                return Ok((Node { secret: node.secret || resolved.secret, ..rendered }, resolved.local));
+                return Ok((taint::node(&resolved.json, resolved.stand_ins.as_ref(), &node.span), resolved.local));
             }
             Value::Sequence(items) => Value::Sequence(items.iter().filter_map(|item| part(item, chain)).collect()),
             Value::Mapping(entries) => Value::Mapping(
@@ -238,27 +261,48 @@ impl<'a> Scope<'a> {
         if let Some(inner) = expression(text) {
             return self.value(&self.base.templates.expression(inner, Place::node(span))?, chain);
         }
-        let template = self.base.templates.compile(text, Place::node(span))?;
-        let (values, secret, local) = self.values(&template, chain)?;
-        Ok(Resolved { json: Json::String(template.render(&values)?), secret, local })
+        self.compute(&self.base.templates.compile(text, Place::node(span))?, chain, text_of)
     }
 
     fn value(&self, template: &Template, chain: &mut Vec<String>) -> Result<Resolved, Diagnostics> {
-        let (values, secret, local) = self.values(template, chain)?;
-        Ok(Resolved { json: template.value(&values)?, secret, local })
+        self.compute(template, chain, Template::value)
     }
 
-    /// The values that a template names; whether one is secret; whether one is the task's own.
-    fn values(&self, template: &Template, chain: &mut Vec<String>) -> Result<(Map<String, Json>, bool, bool), Diagnostics> {
-        let mut values = Map::new();
+    /// What comes of a template, also with stand-ins for the secrets in it.
+    fn compute(
+        &self,
+        template: &Template,
+        chain: &mut Vec<String>,
+        how: fn(&Template, &Map<String, Json>) -> Result<Json, Diagnostic>,
+    ) -> Result<Resolved, Diagnostics> {
+        let Values { real, stand_ins, local } = self.values(template, chain)?;
+        let Some([a, b]) = stand_ins else { return Ok(Resolved { json: how(template, &real)?, stand_ins: None, local }) };
+        let (first, second) = (how(template, &a), how(template, &b));
+        let json = how(template, &real).map_err(|error| match &first {
+            // The words of an error may hold the value that it is about.
+            Err(harmless) => harmless.clone(),
+            Ok(_) => Diagnostic { summary: "this cannot be rendered with the value of the secret".to_string(), help: Vec::new(), ..error },
+        })?;
+        let [stand_in, other] = taint::stand_ins(&json);
+        let stand_ins = [first.unwrap_or(stand_in), second.unwrap_or(other)];
+        let clean = stand_ins.iter().all(|stand_in| *stand_in == json);
+        Ok(Resolved { json, stand_ins: (!clean).then_some(stand_ins), local })
+    }
+
+    /// The values that a template names.
+    fn values(&self, template: &Template, chain: &mut Vec<String>) -> Result<Values, Diagnostics> {
+        let mut real = Map::new();
+        let mut changed: [Map<String, Json>; 2] = Default::default();
         let mut problems = Diagnostics::new();
-        let (mut secret, mut local) = (false, false);
+        let mut local = false;
         for name in template.names() {
             match self.resolve(&name, chain) {
                 Ok(Some(resolved)) => {
-                    secret |= resolved.secret;
                     local |= resolved.local;
-                    values.insert(name, resolved.json);
+                    for (values, value) in changed.iter_mut().zip(resolved.stand_ins.into_iter().flatten()) {
+                        values.insert(name.clone(), value);
+                    }
+                    real.insert(name, resolved.json);
                 }
                 Ok(None) if template.guards(&name) => {}
                 Ok(None) => {
@@ -269,7 +313,12 @@ impl<'a> Scope<'a> {
                 Err(error) => problems.extend(error),
             }
         }
-        problems.or((values, secret, local))
+        if let Some(host) = self.base.fixed.get(template::HOST) {
+            real.entry(template::HOST).or_insert_with(|| host.clone());
+        }
+        let with = |changed: Map<String, Json>| real.clone().into_iter().chain(changed).collect::<Map<String, Json>>();
+        let stand_ins = (!changed[0].is_empty()).then(|| changed.map(with));
+        problems.or(Values { real, stand_ins, local })
     }
 
     fn resolve(&self, name: &str, chain: &mut Vec<String>) -> Result<Option<Resolved>, Diagnostics> {
@@ -282,10 +331,10 @@ impl<'a> Scope<'a> {
                 chain.pop();
                 rendered?.0
             };
-            return Ok(Some(Resolved { secret: contains_secret(&node), json: node.to_json(), local: true }));
+            return Ok(Some(Resolved { stand_ins: taint::stand_ins_in(&node), json: node.to_json(), local: true }));
         }
         if let Some(json) = self.base.fixed.get(name) {
-            return Ok(Some(Resolved { json: json.clone(), secret: false, local: false }));
+            return Ok(Some(Resolved { json: json.clone(), stand_ins: None, local: false }));
         }
         if let Some(resolved) = self.base.resolved.borrow().get(name) {
             return Ok(Some(resolved.clone()));
@@ -301,16 +350,19 @@ impl<'a> Scope<'a> {
             }
             return Err(error.into());
         }
-        chain.push(name.to_string());
-        let rendered = self.render_node(given.node, chain);
-        chain.pop();
-        let (node, local) = rendered?;
-        let secret = given.secret || contains_secret(&node);
+        let (node, local) = if given.secret {
+            (taint::sealed(given.node.clone()), false)
+        } else {
+            chain.push(name.to_string());
+            let rendered = self.render_node(given.node, chain);
+            chain.pop();
+            rendered?
+        };
         let node = match self.base.role.inputs.iter().find(|input| input.name == name) {
             Some(input) => input.settle(&node)?,
             None => node,
         };
-        let resolved = Resolved { json: node.to_json(), secret, local };
+        let resolved = Resolved { stand_ins: taint::stand_ins_in(&node), json: node.to_json(), local };
         if !local {
             self.base.resolved.borrow_mut().insert(name.to_string(), resolved.clone());
         }
@@ -338,11 +390,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn contains_secret(node: &Node) -> bool {
-    node.secret
-        || match &node.value {
-            Value::Sequence(items) => items.iter().any(contains_secret),
-            Value::Mapping(entries) => entries.iter().any(|entry| contains_secret(&entry.node)),
-            _ => false,
-        }
+fn text_of(template: &Template, values: &Map<String, Json>) -> Result<Json, Diagnostic> {
+    template.render(values).map(Json::String)
 }

@@ -1,6 +1,8 @@
 //! What a change shows: content as a unified diff with the changed words marked, properties, notes. Secrets and
 //! binary content are named, never shown.
 
+mod secret;
+
 use std::time::Duration;
 
 use anstyle::Style;
@@ -42,7 +44,9 @@ pub fn lines(change: &Change, depth: Depth) -> Vec<String> {
     let mut lines = Vec::new();
     for diff in &change.diff {
         match diff {
-            Diff::Content { path, secret: true, before, after } => lines.extend(secret(path, before.as_deref(), after.as_deref(), change)),
+            Diff::Content { path, secret: true, before, after, shown } => {
+                lines.extend(partly(path, before.as_deref(), after.as_deref(), shown.as_deref(), change, depth));
+            }
             Diff::Content { path, before, after, .. } => lines.extend(content(path, before.as_deref(), after.as_deref(), change, depth)),
             Diff::Attribute { name, before, after } => lines.push(attribute(name, before, after)),
             Diff::Note(text) => lines.extend(text.lines().map(|line| cut(line, depth.characters()))),
@@ -61,7 +65,26 @@ fn attribute(name: &str, before: &str, after: &str) -> String {
     }
 }
 
-fn secret(path: &str, before: Option<&[u8]>, after: Option<&[u8]>, change: &Change) -> Option<String> {
+/// The lines of a file with secrets in it, or one line when nothing of it may be shown.
+fn partly(path: &str, before: Option<&[u8]>, after: Option<&[u8]>, shown: Option<&str>, change: &Change, depth: Depth) -> Vec<String> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_string).ok();
+    let known = before.is_some() || change.action == Action::Create;
+    match (before.map(text), after.and_then(text), shown) {
+        (Some(None), ..) | (_, None, _) | (_, _, None) => {}
+        (before, Some(after), Some(shown)) if known && before.as_ref() != Some(&Some(after.clone())) => {
+            let name = escape(path);
+            // A secret file as a whole is named in one line.
+            let all = shown.lines().all(|line| line == crate::secret::MASK);
+            if let (false, Some(lines)) = (all, secret::lines(&name, before.flatten().as_deref(), &after, shown, depth)) {
+                return lines;
+            }
+        }
+        _ => {}
+    }
+    whole(path, before, after, change).into_iter().collect()
+}
+
+fn whole(path: &str, before: Option<&[u8]>, after: Option<&[u8]>, change: &Change) -> Option<String> {
     let path = escape(path);
     match (before, after) {
         (before, after) if before == after => None,
@@ -143,6 +166,11 @@ fn changed(tag: ChangeTag, pieces: &[(bool, &str)], depth: Depth) -> Vec<String>
         ChangeTag::Delete => ('-', RED),
         ChangeTag::Insert => ('+', GREEN),
     };
+    // Marks must not cut a known secret into pieces.
+    let whole: String = pieces.iter().map(|(_, piece)| *piece).collect();
+    let hidden = crate::secret::hide(&whole);
+    let one = [(false, hidden.as_ref())];
+    let pieces = if hidden == whole { pieces } else { &one };
     let pieces: Vec<(bool, &str, String)> =
         pieces.iter().map(|(marked, piece)| (*marked, *piece, escape_line(piece.trim_end_matches('\n')))).collect();
     let length = pieces.iter().map(|(.., shown)| shown.chars().count()).sum();
@@ -181,7 +209,7 @@ mod tests {
     fn change(action: Action, before: Option<&[u8]>, after: Option<&[u8]>, secret: bool) -> Change {
         let mut change = Change::new(action, Script::new());
         let [before, after] = [before, after].map(|bytes| bytes.map(<[u8]>::to_vec));
-        change.diff.push(Diff::Content { path: "/etc/app.conf".into(), before, after, secret });
+        change.diff.push(Diff::Content { path: "/etc/app.conf".into(), before, after, secret, shown: None });
         change
     }
 

@@ -157,6 +157,7 @@ fn change(change: &Change) -> Fields {
 fn diff(diff: &Diff) -> Json {
     let maybe = |content: &Option<Vec<u8>>| content.as_deref().map(bytes);
     match diff {
+        Diff::Content { path, secret: true, shown: Some(shown), .. } => json!({ "path": path, "secret": true, "after": shown }),
         Diff::Content { path, secret: true, .. } => json!({ "path": path, "secret": true }),
         Diff::Content { path, before, after, .. } => json!({ "path": path, "before": maybe(before), "after": maybe(after) }),
         Diff::Attribute { name, before, after } => json!({ "attribute": name, "before": before, "after": after }),
@@ -245,9 +246,9 @@ mod tests {
     fn a_plan_is_a_line_for_each_step_and_host() {
         let mut secret = change(Action::Update);
         let content = Some(b"hunter2".to_vec());
-        secret.diff.push(Diff::Content { path: "/etc/app.env".into(), before: None, after: content, secret: true });
+        secret.diff.push(Diff::Content { path: "/etc/app.env".into(), before: None, after: content, secret: true, shown: None });
         let mut binary = change(Action::Create);
-        binary.diff.push(Diff::Content { path: "/logo".into(), before: None, after: Some(b"\xff\0".to_vec()), secret: false });
+        binary.diff.push(Diff::Content { path: "/logo".into(), before: None, after: Some(b"\xff\0".to_vec()), secret: false, shown: None });
         let plays = [play(
             1,
             vec![

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use diff::Depth;
 pub use progress::Progress;
-pub use streams::{begin, failed};
+pub use streams::{begin, catch_panics, failed};
 pub use summary::exit_code;
 pub use table::{Cell, Table};
 pub use terminal::escape;
@@ -50,6 +50,11 @@ pub struct Options {
 /// Prints a result, escaped; line ends in it stay.
 pub fn line(text: &str) {
     streams::stdout(&lines(text));
+}
+
+/// Prints a secret that was asked for, as it is: no mask, no escapes.
+pub fn reveal(secret: &[u8]) {
+    streams::reveal(secret);
 }
 
 /// Prints something that is no result, escaped; line ends in it stay.

@@ -75,7 +75,7 @@ pub fn change(action: Action) -> Change {
 pub fn rewrite(path: &str, before: &str, after: &str) -> Change {
     let mut change = change(Action::Update);
     let bytes = |text: &str| Some(text.as_bytes().to_vec());
-    change.diff.push(Diff::Content { path: path.to_string(), before: bytes(before), after: bytes(after), secret: false });
+    change.diff.push(Diff::Content { path: path.to_string(), before: bytes(before), after: bytes(after), secret: false, shown: None });
     change
 }
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Options;
+use crate::secret;
 
 static OPTIONS: OnceLock<Options> = OnceLock::new();
 static STDOUT: Stream = Stream::new();
@@ -15,6 +16,11 @@ static STDERR: Stream = Stream::new();
 pub fn begin(options: &Options) {
     // A second call can only say the same: a process runs one command.
     let _ = OPTIONS.set(*options);
+}
+
+/// Makes the words of a panic go the way of all words: they may hold a value.
+pub fn catch_panics() {
+    std::panic::set_hook(Box::new(|panic| stderr(&format!("error: this is a mistake in hoist, please report it: {panic}\n"))));
 }
 
 /// Whether programs read stdout.
@@ -28,14 +34,19 @@ pub fn failed() -> bool {
     STDOUT.failed.load(Ordering::Relaxed)
 }
 
-/// Writes to stdout, as it stands.
+/// Writes to stdout, as it stands but for known secrets.
 pub fn stdout(text: &str) {
-    STDOUT.write(&mut anstream::stdout().lock(), text);
+    STDOUT.write(&mut anstream::stdout().lock(), secret::hide(text).as_bytes());
 }
 
-/// Writes to stderr, as it stands.
+/// Writes to stderr, as it stands but for known secrets.
 pub fn stderr(text: &str) {
-    STDERR.write(&mut anstream::stderr().lock(), text);
+    STDERR.write(&mut anstream::stderr().lock(), secret::hide(text).as_bytes());
+}
+
+/// Writes to stdout what somebody asked to see, secret or not.
+pub fn reveal(bytes: &[u8]) {
+    STDOUT.write(&mut io::stdout().lock(), bytes);
 }
 
 /// Whether stderr is a terminal that can move its cursor.
@@ -62,11 +73,11 @@ impl Stream {
         Self { closed: AtomicBool::new(false), failed: AtomicBool::new(false) }
     }
 
-    fn write(&self, sink: &mut dyn Write, text: &str) {
+    fn write(&self, sink: &mut dyn Write, bytes: &[u8]) {
         if self.closed.load(Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
+        if let Err(error) = sink.write_all(bytes).and_then(|()| sink.flush()) {
             self.closed.store(true, Ordering::Relaxed);
             self.failed.store(error.kind() != ErrorKind::BrokenPipe, Ordering::Relaxed);
         }
@@ -95,15 +106,15 @@ mod tests {
     #[test]
     fn a_reader_that_goes_away_ends_the_writing_and_is_no_failure() {
         let (stream, mut sink) = (Stream::new(), Failing(ErrorKind::BrokenPipe, 0));
-        stream.write(&mut sink, "one");
-        stream.write(&mut sink, "two");
+        stream.write(&mut sink, b"one");
+        stream.write(&mut sink, b"two");
         assert_eq!((sink.1, stream.failed.load(Ordering::Relaxed)), (1, false));
     }
 
     #[test]
     fn a_full_disk_is_a_failure() {
         let (stream, mut sink) = (Stream::new(), Failing(ErrorKind::StorageFull, 0));
-        stream.write(&mut sink, "one");
+        stream.write(&mut sink, b"one");
         assert_eq!((sink.1, stream.failed.load(Ordering::Relaxed)), (1, true));
     }
 }

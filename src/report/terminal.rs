@@ -39,7 +39,8 @@ pub fn visible(text: &str) -> String {
 fn escaped(bytes: &[u8], tabs: bool) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
+        // Before it is escaped or cut: a part of a secret would not be found any more.
+        for char in crate::secret::hide(chunk.valid()).chars() {
             match char {
                 '\t' if tabs => out.push(char),
                 '\n' => out.push_str("\\n"),

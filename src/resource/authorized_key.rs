@@ -215,7 +215,7 @@ impl AuthorizedKey {
             false => access(0o600),
         };
         let content = Origin::Sent(wanted.as_bytes());
-        let write = Write { path, content, access: &access, creator, secret: self.secret, validate: None };
+        let write = Write { path, content, access: &access, creator, secret: self.secret, shown: None, validate: None };
         if let Some(mut change) = write.plan(&seen.list)? {
             if wanted == list {
                 change.diff.insert(0, Diff::Note(path.to_string()));

@@ -44,8 +44,10 @@ pub enum Diff {
         before: Option<Vec<u8>>,
         /// What will be there; `None` when nothing will.
         after: Option<Vec<u8>>,
-        /// Whether a secret is in it: then it is not shown.
+        /// Whether a secret is in it.
         secret: bool,
+        /// When there is: what will be there, line by line, with what is secret masked. `None`: nothing of it may be shown.
+        shown: Option<String>,
     },
     /// A property with one value: mode, owner, state, version.
     Attribute {

@@ -8,7 +8,7 @@ use super::target::{Settings, Target};
 use super::tree::Tree;
 use super::{Change, FileKind, Kind, Mode, Origin, Probe, Reply, Unreadable, Written, path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::Scope;
+use crate::project::{Asset, Scope};
 
 /// Puts a file on the host: from the project (`src`), written in place (`content`), or from elsewhere on the host
 /// (`src` with `remote_src: true`).
@@ -104,8 +104,11 @@ impl Kind for Copy {
         let from = if remote { src.as_ref().and_then(|src| problems.take(path::absolute(src, written.span("src")))) } else { None };
         let file = match (&src, &tree) {
             (Some(src), None) if !remote => problems.take(scope.file(src, written.span("src"))),
-            _ => content.map(String::into_bytes),
+            _ => content.map(|text| Asset { path: String::new(), bytes: text.into_bytes(), secret: false }),
         };
+        let shown = written.node.get("content").filter(|node| node.secret).and_then(|node| node.shown.clone());
+        let secret = file.as_ref().is_some_and(|file| file.secret);
+        let target = target.map(|target| target.with_shown(shown).with_secret(secret));
         let target = match target {
             Some(target) if !problems.has_errors() => target,
             _ => return Err(problems),
@@ -118,7 +121,7 @@ impl Kind for Copy {
                 Ok(Self::Tree(tree))
             }
             (_, Some(src), _) => Ok(Self::Host { src, target, force }),
-            (.., bytes) => Ok(Self::File(Content::new(target, bytes.unwrap_or_default(), force))),
+            (.., file) => Ok(Self::File(Content::new(target, file.map(|file| file.bytes).unwrap_or_default(), force))),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use schemars::{Schema, SchemaGenerator};
 
+use super::covered::{self, Covered};
 use super::{KINDS, Kind, Resource};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::project::Scope;
+use crate::secret::MASK;
 use crate::yaml::{self, Entry as YamlEntry, Node, Value};
 
 /// A kind in the table.
@@ -68,27 +70,36 @@ impl Written<'_> {
 
     /// Whether a secret went into an argument.
     pub fn secret(&self, argument: &str) -> bool {
-        self.node.get(argument).is_some_and(any_secret)
+        self.node.get(argument).is_some_and(Node::any_secret)
     }
 
     /// Whether a secret went into any argument.
     pub fn any_secret(&self) -> bool {
-        any_secret(self.node)
+        self.node.any_secret()
+    }
+
+    /// The lines of texts that secrets went into, each with what of it may be shown.
+    pub fn secret_lines(&self) -> Vec<(String, String)> {
+        fn walk(node: &Node, all: &mut Vec<(String, String)>) {
+            match &node.value {
+                Value::String(text) if node.secret => {
+                    let mut shown = node.shown.iter().flat_map(|shown| shown.lines());
+                    all.extend(text.lines().map(|line| (line.to_string(), shown.next().unwrap_or(MASK).to_string())));
+                }
+                Value::Sequence(items) => items.iter().for_each(|item| walk(item, all)),
+                Value::Mapping(entries) => entries.iter().for_each(|entry| walk(&entry.node, all)),
+                _ => {}
+            }
+        }
+        let mut all = Vec::new();
+        walk(self.node, &mut all);
+        all
     }
 
     /// An error at an argument.
     pub fn error(&self, argument: &str, summary: impl Into<String>) -> Diagnostic {
         Diagnostic::error(summary).at(self.span(argument))
     }
-}
-
-fn any_secret(node: &Node) -> bool {
-    node.secret
-        || match &node.value {
-            Value::Sequence(items) => items.iter().any(any_secret),
-            Value::Mapping(entries) => entries.iter().any(|entry| any_secret(&entry.node)),
-            _ => false,
-        }
 }
 
 /// The entry of a kind, by its name or an alias.
@@ -110,7 +121,17 @@ pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> R
     };
     let node = long.as_ref().unwrap_or(node);
     node.expect_mapping(&format!("what stands behind `{}`", entry.name))?;
-    (entry.load)(&Written { key_span, node }, scope)
+    let written = Written { key_span, node };
+    if !written.any_secret() {
+        return (entry.load)(&written, scope);
+    }
+    let cover = covered::cover(node);
+    let resource = (entry.load)(&written, scope).map_err(|problems| cover.diagnostics(&problems))?;
+    let in_arguments = entry.name == "command" && (written.secret("cmd") || written.secret("argv"));
+    let warning = in_arguments.then_some(
+        "warning: a secret is among the arguments, where every user of the host can see it while this runs; hand it over in `environment` or `stdin`",
+    );
+    Ok(Box::new(Covered::new(resource, cover, warning)))
 }
 
 /// Reads arguments. The library stops at the first mistake, so each one found is noted, taken out, and the rest read again.

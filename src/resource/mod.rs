@@ -6,6 +6,7 @@ mod blocks;
 mod change;
 mod content;
 mod crontab;
+mod covered;
 mod edit;
 mod folders;
 mod keys;

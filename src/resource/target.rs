@@ -1,8 +1,11 @@
 //! Where a file goes and how it comes there: what all kinds that write one have in common.
 
+use std::collections::BTreeSet;
+
 use super::{Access, Change, Diff, Mode, Origin, PathState, Probe, Reply, Unreadable, Write, Written, path};
 use crate::diagnostic::Diagnostics;
 use crate::project::Scope;
+use crate::secret::MASK;
 use crate::shell::Script;
 
 /// A file of a host that a kind writes.
@@ -14,6 +17,10 @@ pub struct Target {
     pub access: Access,
     /// Whether a secret goes into it.
     pub secret: bool,
+    /// What of its whole content may be shown, line by line.
+    shown: Option<String>,
+    /// The lines that secrets are in, each with what of it may be shown.
+    lines: Vec<(String, String)>,
     creator: Option<String>,
     validate: Option<String>,
     backup: bool,
@@ -53,7 +60,19 @@ impl Target {
         }
         let (path, access) = (path.unwrap_or_default(), access.unwrap_or_default());
         let creator = scope.run_as().map(str::to_string);
-        problems.or(Self { path, access, secret: written.any_secret(), creator, validate, backup })
+        let lines = written.secret_lines();
+        problems.or(Self { path, access, secret: written.any_secret(), shown: None, lines, creator, validate, backup })
+    }
+
+    /// The same with what of its whole content may be shown, which is secret, then.
+    pub fn with_shown(self, shown: Option<String>) -> Self {
+        Self { secret: self.secret || shown.is_some(), shown, ..self }
+    }
+
+    /// The same for a content that is a secret as a whole, or not.
+    pub fn with_secret(self, secret: bool) -> Self {
+        let shown = if secret { Some(MASK.to_string()) } else { self.shown };
+        Self { secret: self.secret || secret, shown, ..self }
     }
 
     /// The same for another file: `path` below this one.
@@ -83,17 +102,40 @@ impl Target {
         Ok(now)
     }
 
+    /// What may be shown of a file that was edited: lines that were there before and are none of the secret ones, and
+    /// of those what their arguments let through. A line that came otherwise may be made of a secret.
+    fn edited(&self, after: &[u8], before: &[u8]) -> Option<String> {
+        let (after, before) = (std::str::from_utf8(after).ok()?, std::str::from_utf8(before).ok()?);
+        let there: BTreeSet<&str> = before.lines().collect();
+        let line = |line: &str| {
+            let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+            let shown = match self.lines.iter().find(|(secret, _)| secret == text) {
+                Some((_, shown)) => shown,
+                None if there.contains(text) => text,
+                None => MASK,
+            };
+            format!("{shown}{end}")
+        };
+        Some(after.split_inclusive('\n').map(line).collect())
+    }
+
     /// The change from `now` that gives it this content, `None` when there is nothing to do.
     ///
     /// # Errors
     /// Something else than a file is there.
     pub fn write(&self, now: &PathState, content: Origin<'_>) -> Result<Option<Change>, Unreadable> {
+        let shown = match (&self.shown, &content) {
+            (Some(shown), _) => Some(shown.clone()),
+            (None, Origin::Sent(after)) if self.secret => self.edited(after, now.content.as_deref().unwrap_or_default()),
+            _ => None,
+        };
         let write = Write {
             path: &self.path,
             content,
             access: &self.access,
             creator: self.creator.as_deref(),
             secret: self.secret,
+            shown,
             validate: self.validate.as_deref(),
         };
         let Some(mut change) = write.plan(now)? else { return Ok(None) };

@@ -66,8 +66,8 @@ impl Kind for Template {
         let dest = problems.take(inside(&dest, Some(&src), written)).unwrap_or_default();
         let target = problems.take(Target::new(&dest, "dest", settings, written, scope));
         match (rendered, target) {
-            (Some(rendered), Some(mut target)) => {
-                target.secret |= rendered.secret;
+            (Some(rendered), Some(target)) => {
+                let target = target.with_shown(rendered.shown);
                 Ok(Self(Content::new(target, rendered.text.into_bytes(), args.force.unwrap_or(true))))
             }
             _ => Err(problems),

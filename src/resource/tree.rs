@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::target::Target;
 use super::{Access, Action, Change, Diff, Mode, Probe, Reply, Unreadable, folders, path};
-use crate::project::Files;
+use crate::project::{Asset, Files};
 use crate::shell::Script;
 
 /// The most that one `copy` holds, in bytes: every host of a run keeps it in memory.
@@ -24,7 +24,7 @@ impl Tree {
     /// # Errors
     /// In words: nothing in it, or too much.
     pub fn new(target: Target, files: Files, mode: Option<Mode>, force: bool) -> Result<Self, String> {
-        let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        let size: usize = files.iter().map(|file| file.bytes.len()).sum();
         if files.is_empty() {
             return Err("there are no files in this folder".into());
         }
@@ -33,11 +33,12 @@ impl Tree {
         }
         let mut folders = vec![target.path.clone()];
         let inner = |path: &str| path::above(&format!("/{path}")).into_iter().map(|above| target.path.clone() + above).collect::<Vec<_>>();
-        folders.extend(files.iter().flat_map(|(path, _)| inner(path)));
+        folders.extend(files.iter().flat_map(|file| inner(&file.path)));
         folders.sort();
         folders.dedup();
         let access = Access { mode, ..target.access.clone() };
-        let files = files.into_iter().map(|(path, bytes)| Content::new(target.below(&path), bytes, force)).collect();
+        let content = |file: Asset| Content::new(target.below(&file.path).with_secret(file.secret), file.bytes, force);
+        let files = files.into_iter().map(content).collect();
         Ok(Self { target, folders, files, access })
     }
 

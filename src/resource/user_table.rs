@@ -64,7 +64,7 @@ impl UserTable {
         }
         let mut change = Change::new(action, script).leaves(self.spool(), state);
         let (before, after) = (Some(before.into_bytes()), Some(after.into_bytes()));
-        change.diff.push(Diff::Content { path: whose, before, after, secret });
+        change.diff.push(Diff::Content { path: whose, before, after, secret, shown: None });
         change
     }
 

@@ -17,6 +17,8 @@ pub struct Write<'a> {
     pub creator: Option<&'a str>,
     /// Whether a secret is in the content: a new file is 0600 then, and its diff is not shown.
     pub secret: bool,
+    /// What of a secret content may be shown, line by line.
+    pub shown: Option<String>,
     /// A shell command that must accept the new file; `%s` stands for its path.
     pub validate: Option<&'a str>,
 }
@@ -66,10 +68,13 @@ impl Origin<'_> {
         }
     }
 
-    fn diff(&self, path: &str, before: Option<Vec<u8>>, secret: bool) -> Diff {
+    fn diff(&self, write: &Write<'_>, before: Option<Vec<u8>>) -> Diff {
         match self {
             Self::Host { path, .. } => Diff::Note(format!("content of `{path}`")),
-            Self::Sent(bytes) => Diff::Content { path: path.to_string(), before, after: Some(bytes.to_vec()), secret },
+            Self::Sent(bytes) => {
+                let (path, after) = (write.path.to_string(), Some(bytes.to_vec()));
+                Diff::Content { path, before, after, secret: write.secret, shown: write.shown.clone() }
+            }
         }
     }
 }
@@ -122,11 +127,15 @@ impl Write<'_> {
         if let Some(target) = now.target.as_deref().filter(|_| file.is_none()) {
             change = change.attribute("state", format!("link to {target}"), "file");
         }
-        change.diff.push(self.content.diff(self.path, file.and(now.content.clone()), self.secret));
+        change.diff.push(self.content.diff(self, file.and(now.content.clone())));
         change.diff.extend(match file {
             Some(file) => self.access.differences(file),
             None => self.access.fresh(fresh, false),
         });
+        if self.secret && after.mode & 0o077 != 0 {
+            let who = if after.mode & 0o007 != 0 { "every user of the host" } else { "its group" };
+            change = change.note(format!("warning: a secret is in it, and with mode {} it is open to {who}", octal(after.mode)));
+        }
         let stat = super::Stat { size: self.content.size(), ..after };
         change.leaves(self.path, PathState { stat: Some(stat), target: None, sha256: Some(hash), content: self.content.bytes() })
     }

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
 /// The filters that are hoist's own, with what they do; the reference page is made of it.
@@ -10,9 +12,15 @@ pub const FILTERS: &[(&str, &str)] = &[
     ("b64encode", "base64 of a text"),
     ("basename", "the last part of a path"),
     ("dirname", "a path without its last part"),
+    ("hash", "SHA-256 of a text, in hex; `algorithm=` takes `sha1` and `sha512`, too"),
+    (
+        "password_hash",
+        "what stands in /etc/shadow for a password (SHA-512), the same in every run; `salt=` sets the salt, `rounds=` the work",
+    ),
     ("quote", "one word for a shell, whatever is in it"),
     ("to_json", "JSON on one line"),
     ("to_nice_json", "JSON over several lines"),
+    ("urlencode", "one part of a URL, whatever is in it: a password, a name; `/` is encoded, too"),
 ];
 
 pub(super) fn register(tera: &mut Tera) {
@@ -29,14 +37,88 @@ pub(super) fn register(tera: &mut Tera) {
         Some((parent, _)) => parent.to_string(),
         None => String::new(),
     });
+    tera.register_filter("hash", |text: &str, kwargs: Kwargs, _: &State| hash(text, kwargs.get("algorithm")?.unwrap_or("sha256")));
+    tera.register_filter("password_hash", |password: &str, kwargs: Kwargs, state: &State| {
+        let host = state.get::<String>(super::HOST)?.unwrap_or_default();
+        let salt = kwargs.get::<String>("salt")?;
+        password_hash(password, salt.as_deref(), &host, kwargs.get("rounds")?)
+    });
     tera.register_filter("quote", |text: Value, _: Kwargs, _: &State| -> TeraResult<String> {
         crate::shell::quote(&text.to_string()).ok_or_else(|| Error::message("a shell word cannot hold a NUL"))
     });
     tera.register_filter("to_json", |value: Value, _: Kwargs, _: &State| json(&value, false));
     tera.register_filter("to_nice_json", |value: Value, _: Kwargs, _: &State| json(&value, true));
+    tera.register_filter("urlencode", |text: Value, _: Kwargs, _: &State| crate::secret::url_encoded(&text.to_string()));
 }
 
 fn json(value: &Value, pretty: bool) -> TeraResult<String> {
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     text.map_err(|error| Error::message(format!("cannot be written as JSON: {error}")))
+}
+
+fn hash(text: &str, algorithm: &str) -> TeraResult<String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match algorithm {
+        "sha1" => Ok(hex(&Sha1::digest(text))),
+        "sha256" => Ok(hex(&Sha256::digest(text))),
+        "sha512" => Ok(hex(&Sha512::digest(text))),
+        other => Err(Error::message(format!("`{other}` is no algorithm of `hash`: sha1, sha256 or sha512"))),
+    }
+}
+
+/// Rounds that crypt(3) takes when none are named.
+const ROUNDS: usize = 5000;
+const SALT: usize = 16;
+
+/// `$6$salt$hash`. Without a salt one is made of the host and of the password itself, by the same slow function: it is the
+/// same in every run, another one on every host, and helps nobody to find the password faster than the hash does.
+fn password_hash(password: &str, salt: Option<&str>, host: &str, rounds: Option<u32>) -> TeraResult<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "./".contains(c);
+    if salt.is_some_and(|salt| salt.is_empty() || salt.len() > SALT || !salt.chars().all(allowed)) {
+        return Err(Error::message("a salt is 1 to 16 letters, digits, `.` and `/`"));
+    }
+    let count = rounds.map_or(ROUNDS, |rounds| rounds as usize);
+    if !(1000..=9_999_999).contains(&count) {
+        return Err(Error::message("`rounds` is 1000 to 9999999"));
+    }
+    let params = sha_crypt::Sha512Params::new(count).map_err(|_| Error::message("these rounds cannot be used"))?;
+    let crypt = |salt: &str| {
+        let hash = sha_crypt::sha512_crypt_b64(password.as_bytes(), salt.as_bytes(), &params);
+        hash.map_err(|_| Error::message("this cannot be hashed"))
+    };
+    let salt = match salt {
+        Some(salt) => salt.to_string(),
+        None => {
+            let of_host: String = hash(&format!("hoist password_hash {host}"), "sha256")?.chars().take(SALT).collect();
+            crypt(&of_host)?.chars().take(SALT).collect()
+        }
+    };
+    let rounds = rounds.map(|rounds| format!("rounds={rounds}$")).unwrap_or_default();
+    Ok(format!("$6${rounds}{salt}${}", crypt(&salt)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_hash_is_what_crypt_makes_and_stays_the_same() {
+        // openssl passwd -6 -salt saltstring "Hello world!"
+        let known = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1";
+        assert_eq!(password_hash("Hello world!", Some("saltstring"), "", None).expect("valid"), known);
+        let of = |password: &str, host: &str| password_hash(password, None, host, None).expect("valid");
+        assert_eq!(of("hunter2", "web1"), of("hunter2", "web1"));
+        assert_ne!(of("hunter2", "web1"), of("hunter2", "web2"));
+        assert_ne!(of("hunter2", "web1")[..19], of("hunter3", "web1")[..19], "salts differ");
+        assert!(password_hash("x", Some("a$b"), "", None).is_err() && password_hash("x", None, "", Some(5)).is_err());
+        assert!(password_hash("x", Some("ab"), "", Some(1000)).expect("valid").starts_with("$6$rounds=1000$ab$"));
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_usual_programs() {
+        assert_eq!(hash("abc", "sha1").expect("known"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(hash("abc", "sha256").expect("known")[..16], *"ba7816bf8f01cfea");
+        assert_eq!(hash("abc", "sha512").expect("known")[..16], *"ddaf35a193617aba");
+        assert!(hash("abc", "md6").is_err());
+    }
 }

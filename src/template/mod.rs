@@ -3,6 +3,9 @@
 //! The engine is Tera 2 with undefined variables as errors. Templates cannot read files, the environment or the
 //! network, or run programs.
 
+/// The variable that filters look up by themselves, to make a value that is another one on every host.
+pub const HOST: &str = "inventory_hostname";
+
 mod filters;
 mod place;
 mod render;

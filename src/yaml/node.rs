@@ -1,9 +1,11 @@
 //! A YAML value that knows where it was written.
 
+use std::fmt;
+
 use crate::diagnostic::{Diagnostic, Span};
 
 /// A value and its place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Node {
     /// What was written.
     pub value: Value,
@@ -11,6 +13,17 @@ pub struct Node {
     pub span: Span,
     /// Whether a secret went into it: then it is never shown.
     pub secret: bool,
+    /// For a secret text: what of it may be shown, line by line.
+    pub shown: Option<String>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.secret {
+            true => write!(f, "(secret) at {}", self.span),
+            false => write!(f, "{:?} at {}", self.value, self.span),
+        }
+    }
 }
 
 /// One `key: value` of a mapping.
@@ -58,7 +71,7 @@ impl Value {
 impl Node {
     /// A value at a place.
     pub fn new(value: Value, span: Span) -> Self {
-        Self { value, span, secret: false }
+        Self { value, span, secret: false, shown: None }
     }
 
     /// The value of `key` when this is a mapping that has it.
@@ -109,6 +122,16 @@ impl Node {
         Diagnostic::error(format!("{what} must be {expected}, this is {}", found.kind())).at(&self.span)
     }
 
+    /// Whether a secret went into any part of it.
+    pub fn any_secret(&self) -> bool {
+        self.secret
+            || match &self.value {
+                Value::Sequence(items) => items.iter().any(Self::any_secret),
+                Value::Mapping(entries) => entries.iter().any(|entry| entry.node.any_secret()),
+                _ => false,
+            }
+    }
+
     /// The same value for templates, without places.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
@@ -119,6 +142,16 @@ impl Node {
             Value::String(text) => Json::String(text.clone()),
             Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
             Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect(),
+        }
+    }
+
+    /// The same value as it may be shown.
+    pub fn shown_json(&self) -> serde_json::Value {
+        match &self.value {
+            _ if self.secret => self.shown.clone().unwrap_or_else(|| "(secret)".to_string()).into(),
+            Value::Sequence(items) => items.iter().map(Self::shown_json).collect(),
+            Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.node.shown_json())).collect(),
+            _ => self.to_json(),
         }
     }
 

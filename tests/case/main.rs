@@ -126,6 +126,7 @@ fn shown(change: &Change) -> serde_json::Value {
 
 fn line(diff: &Diff) -> String {
     match diff {
+        Diff::Content { path, secret: true, shown: Some(shown), .. } => format!("{path}: (secret)\n{shown}"),
         Diff::Content { path, secret: true, .. } => format!("{path}: (secret)"),
         Diff::Content { path, before, after, .. } => {
             let text = |bytes: &Option<Vec<u8>>| {
