@@ -5,6 +5,7 @@ mod ask;
 mod check;
 mod env;
 mod explain;
+mod history;
 mod hosts;
 mod init;
 mod inventory;
@@ -45,6 +46,7 @@ enum Command {
     Provision(provision::Args),
     Run(run::Args),
     Hosts(hosts::Args),
+    History(history::Args),
     Role(role::Args),
     Secrets(secrets::Args),
 }
@@ -110,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Provision(args) => provision::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Role(args) => role::run(&args),
         Command::Secrets(args) => secrets::run(&args),
     };

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::host::{self, HostFailure, HostReport, Preview, Target};
 use super::worker::{Orders, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};
+use crate::shell::{Answers, Script};
 use crate::transport::{Connection, Failure};
 
 /// Connects to a target.
@@ -49,6 +50,15 @@ impl Fleet<'_> {
             let started = Instant::now();
             let outcome = connect(target).and_then(|connection| host::open(connection, target.privilege(job))).map(|(_, facts)| facts);
             Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
+        };
+        self.pool().install(|| self.targets.par_iter().map(one).collect())
+    }
+
+    /// Connects to all hosts, becomes root where the job would, and runs a script that only looks.
+    pub fn look(&self, job: &Job<'_>, connect: Connect<'_>, script: &Script) -> Vec<(String, Result<Answers, Failure>)> {
+        let one = |target: &Target<'_>| {
+            let opened = connect(target).and_then(|connection| host::open(connection, target.privilege(job)));
+            (target.name.clone(), opened.and_then(|(mut line, _)| line.session.ask(script.text())))
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
     }

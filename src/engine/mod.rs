@@ -5,6 +5,7 @@ mod apply;
 mod event;
 mod facts;
 mod fleet;
+pub mod history;
 mod host;
 mod interrupt;
 mod job;

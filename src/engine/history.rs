@@ -1,0 +1,63 @@
+//! The history that each host keeps of the runs on it: a line a run, each with the hash of the line before.
+
+use crate::shell::{Script, sha256};
+
+/// One run in the history of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When it ended, UTC.
+    pub time: String,
+    /// Who ran what, from where.
+    pub who: String,
+    /// What became of it.
+    pub result: String,
+    /// Whether its hash is that of the line before it.
+    pub linked: bool,
+}
+
+/// Prints the history, in the frame `history`.
+pub fn script() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b history; cat \"$hoist_state/history.log\" 2>/dev/null; hoist_e history 0", &[]);
+    script
+}
+
+/// Reads a history, oldest first. A line that is no entry breaks the chain.
+pub fn read(text: &str) -> Vec<Entry> {
+    let mut before = String::new();
+    let mut entries = Vec::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let linked = fields.get(3).is_some_and(|hash| *hash == sha256(before.as_bytes()));
+        let field = |at: usize| fields.get(at).map(|field| (*field).to_string()).unwrap_or_default();
+        entries.push(Entry { time: field(0), who: field(1), result: field(2), linked });
+        before = format!("{line}\n");
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(results: &[&str]) -> String {
+        let mut text = String::new();
+        let mut before = String::new();
+        for result in results {
+            before = format!("2026-01-01T00:00:00Z\tann@laptop hoist provision env=prod\t{result}\t{}\n", sha256(before.as_bytes()));
+            text += &before;
+        }
+        text
+    }
+
+    #[test]
+    fn a_chain_is_followed_and_a_forgery_is_seen() {
+        let text = history(&["done, 1 changed", "failed at x", "done, 0 changed"]);
+        assert!(read(&text).iter().all(|entry| entry.linked));
+        assert_eq!(read(&text)[1].result, "failed at x");
+        let forged = text.replace("failed at x", "done, 2 changed");
+        assert_eq!(read(&forged).iter().map(|entry| entry.linked).collect::<Vec<_>>(), [true, true, false]);
+        let cut: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
+        assert!(!read(&cut)[0].linked, "a history whose beginning is gone");
+    }
+}

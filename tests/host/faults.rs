@@ -1,0 +1,249 @@
+//! Runs that do not go as planned: passwords, interruptions, broken lines, killed controllers, rolling plays. Each test
+//! names the row of the catalogue of faults that it proves (docs/reliability.md).
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::machine::{Machine, Project, Run, text};
+
+const SLOW: &str = "provision:
+  - name: before
+    copy: { dest: /etc/before, content: \"1\\n\" }
+    notify: tell
+  - name: slow
+    shell: { cmd: \"echo begun; echo x >> /var/slow; touch /run/begun; sleep 3; echo ended\", creates: /etc/never, unless: test -e /etc/slow-done }
+  - name: after
+    copy: { dest: /etc/after, content: \"1\\n\" }
+handlers:
+  - name: tell
+    shell: { cmd: echo told >> /var/told, always: true }
+";
+
+fn slow(project: &Project) {
+    // `creates` would fail a step that does not create it; only the guard is wanted.
+    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", ""));
+}
+
+fn start(project: &Project) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_hoist"))
+        .args(["provision", "env=test", "--yes"])
+        .current_dir(project.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("hoist starts")
+}
+
+fn end(child: Child) -> Run {
+    let output = child.wait_with_output().expect("it ends");
+    Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+fn wait_for(machine: &Machine, path: &str) {
+    machine.sh(&format!("for i in $(seq 200); do test -e {path} && exit; sleep 0.1; done; exit 1"));
+}
+
+fn signal(child: &Child, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
+}
+
+// P02
+#[test]
+fn the_first_interruption_lets_the_step_finish() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    for name in ["INT", "TERM", "HUP"] {
+        machine.sh("rm -f /run/begun /etc/after /var/slow /etc/before");
+        let child = start(&project);
+        wait_for(&machine, "/run/begun");
+        signal(&child, name);
+        let run = end(child);
+        assert_eq!(run.status, 130, "{name}: {run}");
+        assert!(run.stdout.contains("interrupted"), "{name}: {run}");
+        assert_eq!(machine.sh("cat /var/slow; test ! -e /etc/after; ls /var/lib/hoist/pending | wc -l"), "x\n1\n", "{name}");
+    }
+    machine.sh("touch /etc/slow-done");
+    project.provision();
+    assert_eq!(machine.sh("cat /var/told"), "told\n", "the handler was remembered, and ran once");
+}
+
+// P02
+#[test]
+fn the_second_interruption_ends_the_step() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("sleep 3", "sleep 60"));
+    let child = start(&project);
+    wait_for(&machine, "/run/begun");
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_secs(1));
+    signal(&child, "INT");
+    let run = end(child);
+    assert_ne!(run.status, 0, "{run}");
+    machine.sh("sleep 0.5; ! pgrep -x sleep");
+    machine.sh("touch /etc/slow-done");
+    project.converge();
+}
+
+// P01, S06
+#[test]
+fn a_controller_that_is_killed_leaves_a_run_that_the_next_one_completes() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    let child = start(&project);
+    wait_for(&machine, "/run/begun");
+    signal(&child, "KILL");
+    end(child);
+    // The step that runs is not ended by it.
+    machine.sh("sleep 4; touch /etc/slow-done");
+    let plan = project.hoist(&["plan", "env=test"]);
+    assert!(plan.stdout.contains("a run was interrupted") && plan.stdout.contains("slow"), "{plan}");
+    assert!(plan.stdout.contains("tell"), "the handler is pending: {plan}");
+    project.provision();
+    assert_eq!(machine.sh("cat /var/slow /etc/after /var/told"), "x\n1\ntold\n");
+    let plan = project.hoist(&["plan", "env=test"]);
+    assert!(plan.stdout.contains("No changes") && !plan.stdout.contains("interrupted"), "{plan}");
+}
+
+// N11, N13, N17
+#[test]
+fn a_line_that_breaks_is_mended_and_the_step_ran_once() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    let child = start(&project);
+    wait_for(&machine, "/run/begun");
+    // Every session of sshd dies, as if the network had reset them; the listener stays.
+    machine.sh("pkill -KILL -f '^sshd: root@notty'");
+    let run = end(child);
+    assert_eq!(run.status, 0, "{run}");
+    assert_eq!(machine.sh("cat /var/slow /etc/after /var/told"), "x\n1\ntold\n", "{run}");
+}
+
+// P03
+#[test]
+fn a_worker_that_is_killed_is_not_called_done() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    let child = start(&project);
+    wait_for(&machine, "/run/begun");
+    machine.sh("pkill -KILL -f 'while read -r n; do'; true");
+    let run = end(child);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("unknown"), "{run}");
+    machine.sh("touch /etc/slow-done");
+    project.converge();
+}
+
+// L01
+#[test]
+fn a_run_can_wait_for_the_lock() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    let child = start(&project);
+    wait_for(&machine, "/run/begun");
+    let run = project.hoist(&["provision", "env=test", "--yes", "--lock-wait", "30"]);
+    assert_eq!(run.status, 0, "{run}");
+    assert_eq!(end(child).status, 0);
+}
+
+// H04
+#[test]
+fn sudo_and_su_take_a_password_once() {
+    let Some(machine) = Machine::up() else { return };
+    machine.sh("echo 'root:root pass' | chpasswd");
+    let provision = |settings: &str| {
+        let project = Project::new(&[&machine], "admin");
+        project.file("group_vars/all.yml", settings);
+        project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/by-root, content: \"{{ inventory_hostname }}\\n\" }\n");
+        project.hoist(&["provision", "env=test", "--yes"])
+    };
+    let good = provision("ansible_become_password: s3cret pass\n");
+    assert_eq!(good.status, 0, "{good}");
+    assert!(!format!("{good}").contains("s3cret"), "{good}");
+    let su = provision("ansible_become_method: su\nansible_become_password: root pass\n");
+    assert_eq!(su.status, 0, "{su}");
+    machine.sh("journalctl --rotate -q; journalctl --vacuum-time=1s -q; true");
+    let wrong = provision("ansible_become_password: wrong\n");
+    assert_eq!(wrong.status, 3, "{wrong}");
+    assert!(wrong.stdout.contains("does not accept the password"), "{wrong}");
+    let none = provision("x_unused: 1\n");
+    assert!(none.stdout.contains("wants a password"), "{none}");
+    assert_eq!(machine.sh("stat -c %U /etc/by-root"), "root\n");
+}
+
+// S08, N01
+#[test]
+fn a_rolling_play_stops_at_the_first_bad_batch() {
+    let Some(first) = Machine::up() else { return };
+    let machines = [first, Machine::up().expect("a second host"), Machine::up().expect("a third host")];
+    let project = Project::new(&machines.iter().collect::<Vec<_>>(), "root");
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\n    serial: 1\n");
+    project.file("roles/test/role.yml", "provision:\n  - name: the file\n    copy: { dest: /etc/here, content: x }\n  - name: the check\n    command: { cmd: test ! -e /etc/bad, always: true }\n");
+    machines[1].sh("touch /etc/bad");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("skipped"), "{run}");
+    machines[0].sh("test -e /etc/here");
+    machines[1].sh("test -e /etc/here");
+    machines[2].sh("test ! -e /etc/here");
+}
+
+#[test]
+fn the_history_says_who_ran_what_and_shows_a_forgery() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    for number in 1..=3 {
+        project.file("roles/test/role.yml", &format!("provision:\n  - copy: {{ dest: /etc/number, content: \"{number}\\n\" }}\n"));
+        project.provision();
+    }
+    let good = project.hoist(&["history", "env=test", "--verify"]);
+    assert_eq!((good.status, good.stdout.matches("done, 1 changed").count()), (0, 3), "{good}");
+    machine.sh("sed -i '2s/done/none/' /var/lib/hoist/history.log");
+    let forged = project.hoist(&["history", "env=test", "--verify"]);
+    assert_eq!(forged.status, 3, "{forged}");
+    assert!(forged.stdout.contains("changed or is gone"), "{forged}");
+}
+
+// D01, D02, D05, D06
+#[test]
+fn a_disk_that_takes_nothing_leaves_the_old_file() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    let big = "x".repeat(1 << 20);
+    let role = |content: &str| format!("provision:\n  - name: the file\n    copy: {{ dest: /small/file, content: \"{content}\" }}\n");
+    machine.sh("mkdir /small; mount -t tmpfs -o size=300k tmpfs /small; echo old > /small/file");
+    project.file("roles/test/role.yml", &role(&big));
+    let full = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(full.status, 3, "{full}");
+    assert!(full.stdout.contains("No space left"), "{full}");
+    assert_eq!(machine.sh("cat /small/file; ls -A /small"), "old\nfile\n");
+    machine.sh("mount -o remount,ro /small");
+    project.file("roles/test/role.yml", &role("new"));
+    let read_only = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(read_only.status, 3, "{read_only}");
+    assert!(read_only.stdout.contains("Read-only file system"), "{read_only}");
+    machine.sh("mount -o remount,rw /small");
+    project.converge();
+    assert_eq!(machine.sh("cat /small/file"), "new");
+}
+
+// D09
+#[test]
+fn what_is_no_file_is_left_alone_and_hangs_nothing() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    machine.sh("mkfifo /etc/pipe; mknod /etc/device c 1 3; mkdir /etc/folder; ln -s nowhere /etc/dangling; ln -s loop2 /etc/loop1; ln -s loop1 /etc/loop2");
+    for (name, word) in [("pipe", "pipe"), ("device", "device"), ("folder", "directory")] {
+        project.file("roles/test/role.yml", &format!("provision:\n  - copy: {{ dest: /etc/{name}, content: x }}\n"));
+        let run = project.hoist(&["provision", "env=test", "--yes"]);
+        assert_eq!(run.status, 3, "{name}: {run}");
+        assert!(run.stdout.contains(word), "{name}: {run}");
+    }
+    assert_eq!(machine.sh("stat -c %F /etc/pipe /etc/device /etc/folder"), "fifo\ncharacter special file\ndirectory\n");
+}
