@@ -11,9 +11,9 @@ use super::privilege::Privilege;
 use crate::shell::{Answer, Answers, Frame, Frames, Nonce, PRELUDE, Script};
 use crate::transport::{Cause, Connection, Exit, Failure, Output, Process};
 
-/// No quote but the outer one, no `!`, no backslash, no newline: every login shell reads it the same.
-const LOADER: &str =
-    "/bin/sh -c 'LC_ALL=C; export LC_ALL; while read -r n; do s=$(head -c \"$n\"); [ \"${#s}\" = \"$n\" ] || exit 66; eval \"$s\"; done'";
+/// No quote but the outer one, no `!`, no backslash, no newline: every login shell reads it the same. Its first words
+/// say that no more password is asked for.
+const LOADER: &str = "/bin/sh -c 'echo hoist-ready; LC_ALL=C; export LC_ALL; while read -r n; do s=$(head -c \"$n\"); [ \"${#s}\" = \"$n\" ] || exit 66; eval \"$s\"; done'";
 
 /// The most that is kept of what one frame prints; the rest is dropped and said to be.
 const KEPT: usize = 16 << 20;
@@ -84,10 +84,9 @@ impl Session {
     }
 
     /// Gives the password when it is asked for, once: a second question means that it is wrong. It never goes out
-    /// unasked, for then the shell would read it.
+    /// unasked, for then the shell would read it; and nothing else goes out before, for then it would be the password.
     fn answer_prompt(&mut self, privilege: &Privilege) -> Result<(), Failure> {
         let mut given = false;
-        self.message("hoist_ready=1; printf '%s' \"$hoist_ready\" >/dev/null; printf 'hoist-ready\\n'")?;
         let deadline = Instant::now() + HELLO;
         loop {
             match self.process.read(deadline)? {
