@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures hoist on the web host of this folder (45 tasks), against `ssh HOST true` and, if asked, against its peers.
 # All are run in turn, round by round, so that they share whatever else the machine does; medians and ratios are printed.
+# Each peer has a host of its own: they would undo each other's work.
 #
 #   bench/run.sh all               one host: nothing to change, near and at 50 ms
 #   bench/run.sh noop [ROUNDS]     one host, nothing to change
@@ -21,13 +22,14 @@ read -ra peers <<<"${PEERS:-}"
 environment=$here/hoist/environments/bench
 ssh_options=(-i "$key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR)
 work=$(mktemp -d)
+declare -A address port
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 
 say() { echo "bench: $*" >&2; }
 
 # Hosts.
 
-ready() { # NAME: boots the host, gives it the repository that it checks out, brings it to its state
+ready() { # NAME: boots the host, gives it the repository that it checks out
   local name=$1
   case $("$testhost" list | awk -v host="$name" '$1 == host { print $4 }') in
     running) ;;
@@ -36,35 +38,78 @@ ready() { # NAME: boots the host, gives it the repository that it checks out, br
   esac
 }
 
-seed() { "$testhost" exec "$1" sh -s <"$here/seed.sh"; } # NAME
+seed() { "$testhost" exec "$1" sh -s <"$here/seed.sh" >/dev/null 2>&1; } # NAME
 
-inventory() { # NAME...: for hoist and ansible alike
+home() { # CONTENDER: the name of its host
+  case $1 in
+    ansible | mitogen) echo bench-ansible ;;
+    pyinfra) echo bench-pyinfra ;;
+    *) echo bench1 ;;
+  esac
+}
+
+inventory() { # NAME...: for hoist
   "$testhost" hosts "$@" >"$environment/hosts"
   "$testhost" known-hosts "$@" >"$environment/known_hosts"
 }
 
-converge() { # NAME...
-  for name in "$@"; do ready "$name"; done
-  inventory "$@"
-  say "bringing $# host(s) to their state"
-  run_hoist >"$work/converge.log" 2>&1 || { cat "$work/converge.log"; exit 1; }
-  run_hoist >"$work/converge.log" 2>&1
-  grep -q '0 changes' "$work/converge.log" || { cat "$work/converge.log"; say "a second run changes something"; exit 1; }
+# Brings the hosts of all contenders to their state, near or behind a slow line, and checks that nothing is left to do.
+settle() { # MS CONTENDER...
+  local ms=$1 name
+  shift
+  inventory bench1
+  for name in "$@"; do
+    address[$name]=$("$testhost" ip "$(home "$name")") port[$name]=22
+    [ "$ms" = 0 ] || far "$name" "$ms"
+    printf '[web]\n%s ansible_host=%s ansible_port=%s ansible_user=root ansible_ssh_private_key_file=%s\n' \
+      "$name" "${address[$name]}" "${port[$name]}" "$key" >"$work/$name.hosts"
+  done
+  [ "$ms" = 0 ] || {
+    sed "s/^hoist /bench1 /" "$work/hoist.hosts" >"$environment/hosts"
+    sed -i "s/^[^ ]*/[127.0.0.1]:${port[hoist]}/" "$environment/known_hosts"
+  }
+  for name in "$@"; do
+    say "$name: bringing its host to its state"
+    "run_$name" >"$work/$name.log" 2>&1 </dev/null || { tail -20 "$work/$name.log"; exit 1; }
+  done
+  for name in "$@"; do
+    "run_$name" >"$work/$name.log" 2>&1 </dev/null || { tail -20 "$work/$name.log"; exit 1; }
+    unchanged "$name" || { cat "$work/$name.log"; say "$name: a second run changes something"; exit 1; }
+  done
 }
 
-# What is measured. Each reads $address and $port, or the inventory.
+unchanged() { # CONTENDER
+  case $1 in
+    hoist) grep -q '0 changes' "$work/hoist.log" ;;
+    ansible | mitogen) grep -q 'changed=0' "$work/$1.log" ;;
+    *) true ;;
+  esac
+}
 
-run_ssh() { ssh "${ssh_options[@]}" -p "$port" "root@$address" true; }
+far() { # CONTENDER MS: through a slow line
+  local name=$1
+  rm -f "$work/$name.port"
+  "$here/../tests/testhost/lagproxy.py" 0 "${address[$name]}:22" "$(awk -v ms="$2" 'BEGIN { print ms / 2 }')" >"$work/$name.port" &
+  until [ -s "$work/$name.port" ]; do sleep 0.1; done
+  address[$name]=127.0.0.1 port[$name]=$(cat "$work/$name.port")
+}
+
+# What is measured.
+
+run_ssh() { ssh "${ssh_options[@]}" -p "${port[ssh]}" "root@${address[ssh]}" true; }
 run_ssh_all() { "$testhost" list | awk '/^bench[0-9]/ { print $2 }' | xargs -P "$count" -I{} ssh "${ssh_options[@]}" root@{} true; }
 run_hoist() { (cd "$here/hoist" && "$hoist" provision env=bench --yes); }
-run_ansible() { (cd "$here/ansible" && "$venv/bin/ansible-playbook" -i "$environment/hosts" site.yml); }
+run_ansible() { playbook ansible; }
 run_mitogen() {
   local plugins
   plugins=$(echo "$venv"/lib/python3*/site-packages/ansible_mitogen/plugins/strategy)
-  ANSIBLE_STRATEGY_PLUGINS=$plugins ANSIBLE_STRATEGY=mitogen_linear run_ansible
+  ANSIBLE_STRATEGY_PLUGINS=$plugins ANSIBLE_STRATEGY=mitogen_linear playbook mitogen
 }
-run_pyinfra() { (cd "$here/pyinfra" && "$venv/bin/pyinfra" -y "$address" --ssh-user root --ssh-key "$key" --ssh-port "$port" deploy.py); }
-run_bare() { ssh "${ssh_options[@]}" "root@$address" sh -s <"$here/bare.sh"; }
+playbook() { (cd "$here/ansible" && "$venv/bin/ansible-playbook" -i "$work/$1.hosts" site.yml); }
+run_pyinfra() {
+  (cd "$here/pyinfra" && "$venv/bin/pyinfra" -y "${address[pyinfra]}" --ssh-user root --ssh-key "$key" --ssh-port "${port[pyinfra]}" deploy.py)
+}
+run_bare() { ssh "${ssh_options[@]}" "root@$("$testhost" ip bench-first)" sh -s <"$here/bare.sh"; }
 
 timed() { # NAME: one wall time in seconds, noted
   local start=$EPOCHREALTIME
@@ -98,28 +143,17 @@ median() { sort -n "$work/$1.times" | awk '{ time[NR] = $1 } END { print NR % 2 
 
 prepare() {
   (cd "$here/.." && cargo build --release --quiet --locked)
-  if [ ${#peers[@]} -gt 0 ] && ! [ -x "$venv/bin/ansible-playbook" ]; then
+  if [ ${#peers[@]} -gt 0 ] && ! [ -e "$venv/.ready" ]; then
     say "installing the peers into $venv"
-    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet ansible-core mitogen pyinfra
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet ansible-core mitogen pyinfra && : >"$venv/.ready"
   fi
 }
 
-noop() { # ROUNDS
-  converge bench1
-  address=$("$testhost" ip bench1) port=22
-  echo "one host, 45 tasks, nothing to change:"
-  rounds "$1" ssh hoist "${peers[@]}"
-}
-
-lag() { # MS ROUNDS
-  converge bench1
-  address=127.0.0.1
-  "$here/../tests/testhost/lagproxy.py" 0 "$("$testhost" ip bench1):22" "$(awk -v ms="$1" 'BEGIN { print ms / 2 }')" >"$work/port" &
-  until [ -s "$work/port" ]; do sleep 0.1; done
-  port=$(cat "$work/port")
-  sed -i "s/ansible_host=[^ ]*/ansible_host=127.0.0.1 ansible_port=$port/" "$environment/hosts"
-  sed -i "s/^[^ ]*/[127.0.0.1]:$port/" "$environment/known_hosts"
-  echo "the same, $1 ms away:"
+noop() { # MS ROUNDS
+  local name
+  for name in ssh hoist "${peers[@]}"; do ready "$(home "$name")"; done
+  settle "$1" ssh hoist "${peers[@]}"
+  echo "one host, 45 tasks, nothing to change, $1 ms away:"
   rounds "$2" ssh hoist "${peers[@]}"
   inventory bench1
 }
@@ -127,10 +161,14 @@ lag() { # MS ROUNDS
 fleet() { # N ROUNDS
   local all=() number
   for number in $(seq "$1"); do all+=("bench$number"); done
-  converge "${all[@]}"
+  for name in "${all[@]}"; do ready "$name"; done
+  inventory "${all[@]}"
   count=$1
+  say "bringing $1 hosts to their state"
+  run_hoist >"$work/hoist.log" 2>&1 || { cat "$work/hoist.log"; exit 1; }
   echo "$1 hosts at once, nothing to change (against as many ssh at once):"
   rounds "$2" ssh_all hoist
+  unchanged hoist || { cat "$work/hoist.log"; exit 1; }
 }
 
 first() { # ROUNDS: each from a copy of a host that has the packages downloaded, so that the mirror does not count
@@ -141,26 +179,41 @@ first() { # ROUNDS: each from a copy of a host that has the packages downloaded,
     say "downloading packages"
     "$testhost" exec bench-new sh -c 'apt-get update -qq && apt-get install -y -qq --download-only nginx supervisor certbot git make curl wget xz-utils build-essential' >/dev/null
   fi
-  port=22
-  for round in $(seq "$1"); do
+  for round in $(seq 0 "$1"); do
     for name in bare hoist; do
       "$testhost" clone bench-new bench-first
       inventory bench-first
-      address=$("$testhost" ip bench-first)
       timed "$name"
       "$testhost" down bench-first
     done
+    [ "$round" != 0 ] || rm -f "$work"/*.times
   done
   echo "a first run:"
   report bare hoist
 }
 
 case ${1:-} in
-  all) prepare && noop 9 && lag 50 5 ;;
-  noop) prepare && noop "${2:-9}" ;;
-  lag) prepare && lag "$2" "${3:-5}" ;;
-  fleet) prepare && fleet "$2" "${3:-5}" ;;
-  first) prepare && first "${2:-3}" ;;
+  all)
+    prepare
+    noop 0 9
+    noop 50 5
+    ;;
+  noop)
+    prepare
+    noop 0 "${2:-9}"
+    ;;
+  lag)
+    prepare
+    noop "$2" "${3:-5}"
+    ;;
+  fleet)
+    prepare
+    fleet "$2" "${3:-5}"
+    ;;
+  first)
+    prepare
+    first "${2:-3}"
+    ;;
   down) for name in $("$testhost" list | awk '/^bench/ { print $1 }'); do "$testhost" down "$name"; done ;;
   *) sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \{0,1\}//' && exit 2 ;;
 esac
