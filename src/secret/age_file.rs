@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use age::armor::{ArmoredReadError, ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, Encryptor};
+use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 
 use super::Secret;
 use super::identity::Identities;
@@ -40,7 +40,12 @@ pub enum Unopened {
 /// # Errors
 /// There is no recipient.
 pub fn encrypt(plaintext: &[u8], recipients: &[Recipient]) -> Result<String, String> {
-    let encryptor = Encryptor::with_recipients(recipients.iter().map(Recipient::key)).map_err(|error| error.to_string())?;
+    let encryptor = Encryptor::with_recipients(recipients.iter().map(Recipient::key)).map_err(|error| match error {
+        EncryptError::IncompatibleRecipients { .. } => {
+            "post-quantum keys (age1pq1...) and others cannot stand in one recipients.txt".to_string()
+        }
+        error => error.to_string(),
+    })?;
     let armoured = |error: std::io::Error| error.to_string();
     let mut out = Vec::new();
     let armour = ArmoredWriter::wrap_output(&mut out, Format::AsciiArmor).map_err(armoured)?;

@@ -41,7 +41,7 @@ pub fn replace(path: &Path, before: Option<&[u8]>, content: &[u8], mode: u32) ->
     // The file itself, not a link that leads to it.
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let permissions = target.metadata().map_or_else(|_| PermissionsExt::from_mode(mode), |about| about.permissions());
-    let beside = target.parent().unwrap_or(folder);
+    let beside = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(folder);
     let mut file = tempfile::Builder::new().prefix(".hoist-").tempfile_in(beside)?;
     file.write_all(content)?;
     file.as_file().set_permissions(permissions)?;

@@ -10,8 +10,8 @@ use age::secrecy::SecretString;
 use age::{DecryptError, ssh};
 use age_core::format::{FileKey, Stanza};
 
-use super::Secret;
 use super::recipient::{Recipient, ssh_tag};
+use super::{Secret, hybrid};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// The environment variable that names an identity file.
@@ -29,9 +29,43 @@ pub struct Identities {
 }
 
 enum Key {
-    Age(age::x25519::Identity),
+    Age(AgeKey),
     Ssh(SshKey),
     File(LockedFile),
+    Passphrase(Box<age::scrypt::Identity>),
+}
+
+/// A key of age's own.
+enum AgeKey {
+    X25519(age::x25519::Identity),
+    Hybrid(hybrid::Identity),
+}
+
+impl AgeKey {
+    fn to_public(&self) -> String {
+        match self {
+            Self::X25519(key) => key.to_public().to_string(),
+            Self::Hybrid(key) => key.to_public(),
+        }
+    }
+}
+
+impl std::str::FromStr for AgeKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let hybrid = || text.parse().map(Self::Hybrid);
+        text.parse().map(Self::X25519).or_else(|_: &str| hybrid())
+    }
+}
+
+impl age::Identity for AgeKey {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        match self {
+            Self::X25519(key) => key.unwrap_stanza(stanza),
+            Self::Hybrid(key) => key.unwrap_stanza(stanza),
+        }
+    }
 }
 
 /// An SSH key, open or locked.
@@ -47,7 +81,7 @@ struct SshKey {
 struct LockedFile {
     file: String,
     bytes: Vec<u8>,
-    open: OnceLock<Result<Vec<age::x25519::Identity>, String>>,
+    open: OnceLock<Result<Vec<AgeKey>, String>>,
     ask: Ask,
 }
 
@@ -75,9 +109,17 @@ impl Identities {
         problems.or(all)
     }
 
-    /// One X25519 key, for tests and for a key that was just made.
-    pub fn of(key: age::x25519::Identity) -> Self {
-        Self { keys: vec![Key::Age(key)], passed_over: Vec::new() }
+    /// Keys as text, and passphrases of files themselves; what is no key is left out.
+    pub fn of_texts(keys: &[String], passphrases: &[String]) -> Self {
+        let mut all = Self::default();
+        all.keys.extend(keys.iter().filter_map(|key| key.parse().ok()).map(Key::Age));
+        let passphrase = |text: &String| {
+            let mut identity = age::scrypt::Identity::new(SecretString::from(text.clone()));
+            identity.set_max_work_factor(MAX_WORK);
+            Key::Passphrase(Box::new(identity))
+        };
+        all.keys.extend(passphrases.iter().map(passphrase));
+        all
     }
 
     /// Whether there is none at all.
@@ -93,9 +135,9 @@ impl Identities {
     /// The public sides of those that can be told without a passphrase, with the file each is from.
     pub fn recipients(&self) -> Vec<Recipient> {
         let public = |key: &Key| match key {
-            Key::Age(key) => Recipient::parse(&key.to_public().to_string()).ok(),
+            Key::Age(key) => Recipient::parse(&key.to_public()).ok(),
             Key::Ssh(key) => ssh::Recipient::try_from(key.key.clone()).ok().and_then(|public| Recipient::parse(&public.to_string()).ok()),
-            Key::File(_) => None,
+            Key::File(_) | Key::Passphrase(_) => None,
         };
         self.keys.iter().filter_map(public).collect()
     }
@@ -105,6 +147,7 @@ impl Identities {
             Key::Age(key) => key as &dyn age::Identity,
             Key::Ssh(key) => key,
             Key::File(key) => key,
+            Key::Passphrase(key) => key.as_ref(),
         })
     }
 
@@ -113,7 +156,7 @@ impl Identities {
         self.keys.iter().find_map(|key| match key {
             Key::Ssh(key) => key.open.get()?.as_ref().err().cloned(),
             Key::File(key) => key.open.get()?.as_ref().err().cloned(),
-            Key::Age(_) => None,
+            Key::Age(_) | Key::Passphrase(_) => None,
         })
     }
 
@@ -164,10 +207,10 @@ fn usual(home: &Path) -> [PathBuf; 3] {
 }
 
 /// The keys in a text; the number of the first wrong line, 0 when there are none.
-fn age_keys(text: &str) -> Result<Vec<age::x25519::Identity>, usize> {
+fn age_keys(text: &str) -> Result<Vec<AgeKey>, usize> {
     let mut keys = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
-        keys.push(line.trim().parse().map_err(|_: &str| number + 1)?);
+        keys.push(line.trim().parse().map_err(|()| number + 1)?);
     }
     if keys.is_empty() { Err(0) } else { Ok(keys) }
 }
@@ -226,7 +269,7 @@ impl age::Identity for SshKey {
 
 impl age::Identity for LockedFile {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-        if stanza.tag != "X25519" {
+        if !["X25519", hybrid::TAG].contains(&stanza.tag.as_str()) {
             return None;
         }
         let open = self.open.get_or_init(|| {

@@ -6,6 +6,7 @@ mod cover;
 mod document;
 pub mod dotenv;
 mod file;
+mod hybrid;
 pub mod identity;
 mod mask;
 mod merge;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
+use super::hybrid;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 
 /// A public key and whose it is.
@@ -53,13 +54,12 @@ impl Recipient {
                 Some("take it back: whoever has seen this file can read all; make a new one"),
             ));
         }
-        if line.starts_with("age1pq1") {
-            return Err((
-                "post-quantum keys (age1pq1...) cannot be used yet".into(),
-                Some("use a key that starts with age1, or an ssh-ed25519 key"),
-            ));
+        if line.starts_with("age1pq1")
+            && let Ok(key) = line.parse::<hybrid::Recipient>()
+        {
+            return Ok(Self { text: line.to_string(), name: None, key: Box::new(key), tag: None });
         }
-        let plugin = line.strip_prefix("age1").and_then(|rest| rest.rsplit_once('1')).is_some_and(|(name, _)| !name.is_empty());
+        let plugin = line.strip_prefix("age1").and_then(|rest| rest.rsplit_once('1')).is_some_and(|(name, _)| !["", "pq"].contains(&name));
         if plugin {
             return Err(("keys of age plugins cannot be used: hoist runs no program that a file names".into(), None));
         }
