@@ -10,11 +10,12 @@ use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
+use crate::project::library::OpenedAssets;
 use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
     config, magic_variables,
 };
-use crate::secret::{Identities, Secret};
+use crate::secret::Identities;
 use crate::template::Templates;
 use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
 use crate::yaml::{Node, Value};
@@ -111,7 +112,7 @@ impl Project {
     ///
     /// # Errors
     /// One of them cannot be opened.
-    pub fn assets(&self, store: &Store<'_>) -> Result<BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>, Diagnostics> {
+    pub fn assets(&self, store: &Store<'_>) -> Result<OpenedAssets, Diagnostics> {
         let mut problems = Diagnostics::new();
         let mut opened = BTreeMap::new();
         for path in assets(store) {

@@ -27,13 +27,16 @@ pub struct Asset {
     pub secret: bool,
 }
 
+/// The content of encrypted assets, by their path without `.age`.
+pub type OpenedAssets = BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>;
+
 /// Roles, templates and files of a project and one of its environments.
 #[derive(Debug, Clone)]
 pub struct Library {
     root: PathBuf,
     environment: Option<String>,
     /// Encrypted assets, opened: by their path in the project without `.age`.
-    opened: BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>,
+    opened: OpenedAssets,
 }
 
 impl Library {
@@ -43,7 +46,7 @@ impl Library {
     }
 
     /// The same with encrypted assets, opened: `environments/prod/assets/key.pem` for `key.pem.age`.
-    pub fn with_opened(self, opened: BTreeMap<PathBuf, Arc<Secret<Vec<u8>>>>) -> Self {
+    pub fn with_opened(self, opened: OpenedAssets) -> Self {
         Self { opened, ..self }
     }
 

@@ -96,7 +96,9 @@ impl Kind for Git {
         let version = args.version.as_deref().unwrap_or("HEAD");
         let version = problems.take(GitRef::parse(version).map_err(|error| error.at(written.span("version"))));
         let remote = args.remote.unwrap_or_else(|| "origin".to_string());
-        if !(remote.starts_with(|c: char| c.is_ascii_alphanumeric()) && remote.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))) {
+        if !(remote.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && remote.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)))
+        {
             problems.push(written.error("remote", format!("`{}` is no name for a remote", remote.escape_debug())));
         }
         if args.depth == Some(0) {
@@ -104,7 +106,8 @@ impl Kind for Git {
         }
         if args.accept_hostkey {
             let error = written.error("accept_hostkey", "`accept_hostkey` would trust a changed host key too");
-            problems.push(error.help("`accept_newhostkey: true` records the key of a host that is not known yet, and refuses a changed one"));
+            problems
+                .push(error.help("`accept_newhostkey: true` records the key of a host that is not known yet, and refuses a changed one"));
         }
         if ["repo", "name"].iter().any(|argument| written.secret(argument)) {
             problems.push(written.error("repo", "a secret in the address of a repository ends up in process lists and in `.git/config`"));
@@ -205,7 +208,9 @@ impl Git {
         let mut now = Found::default();
         for line in outcome.stdout.lines() {
             match line.split_once(' ').unwrap_or((line, "")) {
-                ("nogit", _) => return Err(Unreadable::new("git is not installed").help("`package: { name: git }` before this installs it")),
+                ("nogit", _) => {
+                    return Err(Unreadable::new("git is not installed").help("`package: { name: git }` before this installs it"));
+                }
                 ("closed", folder) => {
                     return Err(Unreadable::new(format!("the task's user may not write to `{folder}`"))
                         .help("`become_user` says whose checkout it is"));
@@ -216,7 +221,8 @@ impl Git {
                 }
                 ("broken", _) => {
                     let words = outcome.stderr.trim();
-                    let error = Unreadable::new(format!("git cannot read `{dest}`: {}", words.lines().next().unwrap_or("it does not say why")));
+                    let error =
+                        Unreadable::new(format!("git cannot read `{dest}`: {}", words.lines().next().unwrap_or("it does not say why")));
                     return Err(match words.contains("dubious ownership") {
                         true => error.help("it belongs to another user: `become_user` says whose checkout it is"),
                         false => error,
@@ -234,7 +240,8 @@ impl Git {
     }
 
     fn unreachable(&self, words: &str) -> Unreadable {
-        let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise))).collect();
+        let lines: Vec<&str> =
+            words.lines().map(str::trim).filter(|line| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise))).collect();
         let ssh = self.repo.transport() == GitTransport::Ssh;
         if ssh && words.contains("HOST IDENTIFICATION HAS CHANGED") {
             return Unreadable::new(format!("the SSH host key of `{}` is another one than the known one", self.repo))
@@ -258,7 +265,8 @@ impl Git {
         let reach = depth.as_deref().unwrap_or(if self.single_branch { "all" } else { "" });
         let force = if self.force { "force" } else { "" };
         let found = wanted.found.as_deref().unwrap_or_default();
-        let words = [&self.dest, self.repo.as_str(), &self.remote, &wanted.commit, found, reach, force, now.head.as_deref().unwrap_or_default()];
+        let words =
+            [&self.dest, self.repo.as_str(), &self.remote, &wanted.commit, found, reach, force, now.head.as_deref().unwrap_or_default()];
         script.words("hoist_git_checkout", words);
         if self.recursive {
             script.line("hoist_git submodule -q sync --recursive", &[]);
@@ -284,7 +292,8 @@ fn ssh_command(key_file: Option<&str>, accept_new: bool, look: bool) -> String {
 }
 
 /// What git and ssh say in any case.
-const NOISE: [&str; 3] = ["Please make sure you have the correct access rights", "and the repository exists.", "Warning: Permanently added"];
+const NOISE: [&str; 3] =
+    ["Please make sure you have the correct access rights", "and the repository exists.", "Warning: Permanently added"];
 
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)

@@ -140,6 +140,18 @@ fn a_worker_that_is_killed_is_not_called_done() {
     project.converge();
 }
 
+// P06
+#[test]
+fn what_a_step_leaves_behind_keeps_neither_run_nor_lock() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: \"sleep 600 & echo started\", always: true }\n");
+    project.provision();
+    machine.sh("pgrep -x sleep");
+    // It would still hold the lock, had it been handed one.
+    project.provision();
+}
+
 // L01
 #[test]
 fn a_run_can_wait_for_the_lock() {

@@ -182,7 +182,7 @@ impl Install {
     fn policy(&self) -> Option<Guard> {
         let mut script = Script::new();
         script.line("set -- {}", &[&format!("APT::Default-Release={}", self.release.as_ref()?)]);
-script.words("hoist_apt_policy -o \"$1\" --", self.wanted.iter().map(|wanted| wanted.name.as_str()));
+        script.words("hoist_apt_policy -o \"$1\" --", self.wanted.iter().map(|wanted| wanted.name.as_str()));
         Some(super::simulation(script))
     }
 }
