@@ -45,6 +45,8 @@ fn ansible(program: &Path, layout: &Layout, name: &str) -> Value {
         .env("ANSIBLE_CONFIG", layout.on_disk("ansible.cfg"))
         .env("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
         .env("LC_ALL", "C.UTF-8")
+        // It would read group_vars of the folder it runs in, too.
+        .current_dir(layout.root())
         .output()
         .expect("ansible-inventory runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
