@@ -68,7 +68,15 @@ fn a_plan_shows_the_other_lines_of_a_file() {
         assert!(run.stdout.contains("open to every user of the host"), "the mode asks for more: {run}");
     }
     let run = site.run(&["plan", "env=prod"]).good();
-    for line in ["+WORKERS=4", "+PASSWORD=(secret, changed)", "+URL=postgres://app:(secret, changed)@db/app", "+PIN=(secret, changed)", "+FLAG=(secret, changed)", " DEBUG=0", "-WORKERS=(not shown)"] {
+    for line in [
+        "+WORKERS=4",
+        "+PASSWORD=(secret, changed)",
+        "+URL=postgres://app:(secret, changed)@db/app",
+        "+PIN=(secret, changed)",
+        "+FLAG=(secret, changed)",
+        " DEBUG=0",
+        "-WORKERS=(not shown)",
+    ] {
         assert!(run.stdout.lines().any(|shown| shown.trim_start() == line.trim_start()), "{line}: {run}");
     }
     // A change of the mode alone says nothing of the content.
@@ -110,7 +118,10 @@ fn every_kind_and_every_mistake_is_masked() {
         format!("copy: {{ dest: {at}/b, content: x }}\n    become_user: \"{{{{ password }}}}\""),
     ];
     for (number, task) in tasks.iter().enumerate() {
-        site.file("roles/web/role.yml", &format!("provision:\n  - name: \"task {number} {{{{ password }}}} {{{{ loud }}}} {{{{ pin }}}}\"\n    {task}\n"));
+        site.file(
+            "roles/web/role.yml",
+            &format!("provision:\n  - name: \"task {number} {{{{ password }}}} {{{{ loud }}}} {{{{ pin }}}}\"\n    {task}\n"),
+        );
         for words in [&["plan", "env=prod", "--diff=full"][..], &["plan", "env=prod", "--json"], &["check", "env=prod"]] {
             let run = site.run(words);
             clean(&run);
@@ -139,7 +150,10 @@ fn a_planted_leak_is_caught() {
     let site = site();
     let run = site.run(&["secrets", "show", "env=prod", "--reveal"]).good();
     assert!(leaked(&run).is_some(), "{run}");
-    site.file("roles/web/role.yml", &format!("provision:\n  - copy: {{ dest: {}/x, content: \"AAAAcanaryline1\\n\" }}\n", site.root().display()));
+    site.file(
+        "roles/web/role.yml",
+        &format!("provision:\n  - copy: {{ dest: {}/x, content: \"AAAAcanaryline1\\n\" }}\n", site.root().display()),
+    );
     std::fs::remove_file(site.path("environments/prod/secrets.age")).expect("there");
     let run = site.run(&["plan", "env=prod"]).good();
     assert!(leaked(&run).is_some(), "{run}");
@@ -149,7 +163,10 @@ fn a_planted_leak_is_caught() {
 fn a_secret_that_is_known_is_hidden_in_plain_texts_too() {
     // Nothing marks this text: the last fence catches it.
     let site = site();
-    site.file("roles/web/role.yml", &format!("provision:\n  - copy: {{ dest: {}/x, content: \"AAAAcanaryline1\\nother\\n\" }}\n", site.root().display()));
+    site.file(
+        "roles/web/role.yml",
+        &format!("provision:\n  - copy: {{ dest: {}/x, content: \"AAAAcanaryline1\\nother\\n\" }}\n", site.root().display()),
+    );
     let run = site.run(&["plan", "env=prod"]).good();
     clean(&run);
     assert!(run.stdout.contains("+(secret)") && run.stdout.contains("+other"), "{run}");
@@ -172,7 +189,10 @@ fn a_panic_shows_no_secret() {
 fn braces_in_a_secret_are_no_template() {
     let site = Site::new();
     site.set("password", "a{{ 7*7 }}{% raw\n");
-    site.file("roles/web/role.yml", &format!("provision:\n  - copy: {{ dest: {}/x, content: \"{{{{ password }}}}\" }}\n", site.root().display()));
+    site.file(
+        "roles/web/role.yml",
+        &format!("provision:\n  - copy: {{ dest: {}/x, content: \"{{{{ password }}}}\" }}\n", site.root().display()),
+    );
     let run = site.run(&["plan", "env=prod"]).good();
     assert!(!run.all().contains("49") && !run.all().contains("7*7"), "{run}");
 }
