@@ -8,13 +8,12 @@ use crate::yaml::{Node, Value};
 pub struct Covered {
     inner: Box<dyn Resource>,
     cover: Cover,
-    warning: Option<&'static str>,
 }
 
 impl Covered {
-    /// Hides the secrets of `args`; `warning` is shown with every change.
-    pub fn new(inner: Box<dyn Resource>, cover: Cover, warning: Option<&'static str>) -> Self {
-        Self { inner, cover, warning }
+    /// Hides what `cover` knows.
+    pub fn new(inner: Box<dyn Resource>, cover: Cover) -> Self {
+        Self { inner, cover }
     }
 }
 
@@ -79,7 +78,6 @@ impl Resource for Covered {
                     },
                 };
             }
-            change.diff.extend(self.warning.map(|warning| Diff::Note(warning.to_string())));
             change
         }))
     }

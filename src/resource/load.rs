@@ -127,11 +127,7 @@ pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> R
     }
     let cover = covered::cover(node);
     let resource = (entry.load)(&written, scope).map_err(|problems| cover.diagnostics(&problems))?;
-    let in_arguments = entry.name == "command" && (written.secret("cmd") || written.secret("argv"));
-    let warning = in_arguments.then_some(
-        "warning: a secret is among the arguments, where every user of the host can see it while this runs; hand it over in `environment` or `stdin`",
-    );
-    Ok(Box::new(Covered::new(resource, cover, warning)))
+    Ok(Box::new(Covered::new(resource, cover)))
 }
 
 /// Reads arguments. The library stops at the first mistake, so each one found is noted, taken out, and the rest read again.

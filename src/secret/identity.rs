@@ -2,7 +2,7 @@
 //! asked for once.
 
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -295,4 +295,51 @@ pub fn generate() -> (Secret<String>, String) {
     use age::secrecy::ExposeSecret as _;
     let key = age::x25519::Identity::generate();
     (Secret::new(key.to_string().expose_secret().to_string()), key.to_public().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::secret::{Unopened, age_file};
+
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    fn right(_: &str) -> Option<Secret<String>> {
+        ASKED.fetch_add(1, Ordering::SeqCst);
+        Some(Secret::new("open sesame".to_string()))
+    }
+
+    fn wrong(_: &str) -> Option<Secret<String>> {
+        Some(Secret::new("wrong".to_string()))
+    }
+
+    #[test]
+    fn a_locked_file_of_keys_is_asked_for_once_and_only_when_it_is_needed() {
+        let (key, public) = generate();
+        let mut recipient = age::scrypt::Recipient::new(SecretString::from("open sesame"));
+        recipient.set_work_factor(4);
+        let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).expect("one recipient");
+        let mut locked = Vec::new();
+        let mut writer = encryptor.wrap_output(&mut locked).expect("in memory");
+        std::io::Write::write_all(&mut writer, format!("# mine\n{}\n", key.expose()).as_bytes()).expect("in memory");
+        writer.finish().expect("in memory");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("identity");
+        std::fs::write(&path, locked).expect("writable");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("writable");
+
+        let load = |ask| Identities::load(std::slice::from_ref(&path), None, None, ask).expect("a key");
+        let file = age_file::encrypt(b"x", &[Recipient::parse(&public).expect("a key")]).expect("a recipient");
+        let identities = load(right);
+        assert_eq!(ASKED.load(Ordering::SeqCst), 0);
+        for _ in 0..3 {
+            assert_eq!(age_file::decrypt(file.as_bytes(), &identities).expect("for it").expose(), b"x");
+        }
+        assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+        let locked = |ask| age_file::decrypt(file.as_bytes(), &load(ask)).expect_err("it stays locked");
+        assert!(matches!(locked(wrong), Unopened::Locked(why) if why.contains("not the passphrase")));
+        assert!(matches!(locked(|_| None), Unopened::Locked(why) if why.contains("nobody is there")));
+    }
 }

@@ -8,5 +8,6 @@ mod matrix;
 mod parity;
 mod roles;
 mod run;
+mod secrets;
 mod sshd;
 mod transport;

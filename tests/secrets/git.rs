@@ -140,3 +140,16 @@ fn a_hook_that_is_there_is_left_alone() {
     site.run(&["secrets", "git-setup"]).good();
     assert_eq!(site.read(".gitattributes"), attributes, "twice is as once");
 }
+
+#[test]
+fn a_new_project_in_a_repository_is_set_up() {
+    if !has("git") {
+        return;
+    }
+    let site = Site::new();
+    std::fs::create_dir(site.path("new")).expect("writable");
+    said(site.command("git").args(["init", "-q", "-b", "main", "new"])).good();
+    site.run(&["init", "new"]).good();
+    assert!(String::from_utf8_lossy(&site.read("new/.gitattributes")).contains("merge=hoist-secrets"));
+    assert!(site.path("new/.git/hooks/pre-commit").exists());
+}

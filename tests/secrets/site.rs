@@ -42,7 +42,7 @@ impl Site {
         let site = Self { folder: tempfile::tempdir().expect("a folder") };
         site.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [web]\n");
         for environment in ["prod", "dev"] {
-            site.file(&format!("environments/{environment}/hosts"), "[web]\nweb1 ansible_connection=local\n");
+            site.file(&format!("environments/{environment}/hosts"), "[web]\nweb1 ansible_connection=local ansible_become=false\n");
         }
         site.file("roles/web/role.yml", "description: a page\nprovision: []\n");
         std::fs::create_dir_all(site.home()).expect("writable");

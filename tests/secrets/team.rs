@@ -197,3 +197,14 @@ fn a_thousand_recipients_are_no_trouble() {
     assert_eq!(age_file::stanzas(&site.secrets()).len(), 1001);
     assert_eq!(site.reveal("password"), "hunter2000");
 }
+
+#[test]
+fn environments_are_compared_by_name() {
+    let site = Site::new();
+    site.set("both", "same-value\n");
+    site.set("only_prod", "x\n");
+    site.run_with(&["secrets", "set", "both", "env=dev"], b"same-value\n").good();
+    site.run_with(&["secrets", "set", "only_dev", "env=dev"], b"y\n").good();
+    let run = site.run(&["secrets", "diff", "env=prod", "--with", "dev"]).good();
+    assert_eq!(run.stdout, "only in prod: only_prod\nonly in dev: only_dev\nthe same in both: both\n");
+}

@@ -34,6 +34,8 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     no_more(&others)?;
     let store = Store::new(&project.layout, &environment)?;
     super::recipients::ensure(&store, project.identities()?)?;
+    // Before anything is typed that could not be saved.
+    store.recipients()?;
     let identities = project.identities()?;
     let opened = store.open(identities)?;
     let (before, document) = match opened {
