@@ -8,5 +8,6 @@ mod matrix;
 mod parity;
 mod roles;
 mod run;
+mod runtimes;
 mod sshd;
 mod transport;
