@@ -17,6 +17,7 @@ mod run;
 mod secrets;
 mod selection;
 mod usage;
+mod vagrant;
 
 use clap::Parser;
 
@@ -46,6 +47,7 @@ enum Command {
     Run(run::Args),
     Hosts(hosts::Args),
     Role(role::Args),
+    Vagrant(vagrant::Args),
     Secrets(secrets::Args),
 }
 
@@ -111,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Role(args) => role::run(&args),
+        Command::Vagrant(args) => vagrant::run(args),
         Command::Secrets(args) => secrets::run(&args),
     };
     let code = match outcome {

@@ -11,3 +11,4 @@ mod run;
 mod runtimes;
 mod sshd;
 mod transport;
+mod vagrant;
