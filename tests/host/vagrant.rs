@@ -58,3 +58,19 @@ fn with_a_stand_in_for_vagrant_a_machine_comes_is_provisioned_goes_and_comes_ane
     }
     assert!(read("log").contains("vagrant destroy --force\n"), "{}", read("log"));
 }
+
+/// Vagrant itself, with no virtual machine behind it.
+#[test]
+fn vagrant_finds_nothing_wrong_with_the_vagrantfile() {
+    let Some(machine) = Machine::up() else { return };
+    let file = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("vagrant/Vagrantfile")).expect("it is there");
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - package: { name: vagrant, install_recommends: false }\n  - copy: { src: Vagrantfile, dest: /srv/Vagrantfile }\n",
+    );
+    project.file("roles/test/files/Vagrantfile", &file);
+    project.provision();
+    let said = machine.sh("mkdir -p ~/.ssh; [ -e ~/.ssh/id_rsa.pub ] || echo ssh-rsa AAAA me >~/.ssh/id_rsa.pub; cd /srv; vagrant validate --ignore-provider 2>&1");
+    assert!(said.contains("validated successfully"), "{said}");
+}
