@@ -4,7 +4,7 @@
 # args: `make provision env=prod args='--limit web1 --yes'`. It works the same for all words of that list below.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint bench soak docs install build check ping plan provision deploy secrets
+.PHONY: help demo demo-down test slow lint bench soak docs install build check ping plan provision deploy secrets
 
 HOIST := target/release/hoist
 
@@ -24,6 +24,9 @@ demo-down: ## takes the demo's host away
 
 test: ## everything: format, lints, unit, case, CLI and host tests; installs what it misses
 	@tests/run
+
+slow: ## the tests that take minutes each (a Python built from source)
+	cargo test --locked --test host -- --ignored
 
 lint: ## format and lints alone
 	@tests/run lint

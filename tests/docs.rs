@@ -70,7 +70,12 @@ fn the_pages_of_roles_list_their_inputs() {
         let role = library.role(&name, &Span::whole(&Source::new("test", ""))).unwrap_or_else(|problems| panic!("{problems:?}"));
         let mut table = "\n| input | takes | default | what it is |\n|---|---|---|---|\n".to_string();
         for input in &role.inputs {
-            let default = input.default.as_ref().map_or("**required**".to_string(), |node| format!("`{}`", node.span.text()));
+            let default = input.default.as_ref().map_or("**required**".to_string(), |node| match node.value {
+                // The place of a list or mapping is where it opens.
+                hoist::yaml::Value::Sequence(_) | hoist::yaml::Value::Mapping(_) => format!("`{}`", node.to_json()),
+                _ => format!("`{}`", node.span.text()),
+            });
+            let default = default.replace('|', "\\|");
             let help = input.help.as_deref().unwrap_or_else(|| panic!("input `{}` of role `{name}` has a help text", input.name));
             table += &format!("| `{}` | {} | {default} | {help} |\n", input.name, input.kind.name());
         }

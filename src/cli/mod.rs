@@ -18,6 +18,7 @@ mod run;
 mod secrets;
 mod selection;
 mod usage;
+mod vagrant;
 
 use clap::Parser;
 
@@ -48,6 +49,7 @@ enum Command {
     Hosts(hosts::Args),
     History(history::Args),
     Role(role::Args),
+    Vagrant(vagrant::Args),
     Secrets(secrets::Args),
 }
 
@@ -114,6 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Hosts(args) => hosts::run(&args),
         Command::History(args) => history::run(&args),
         Command::Role(args) => role::run(&args),
+        Command::Vagrant(args) => vagrant::run(args),
         Command::Secrets(args) => secrets::run(&args),
     };
     let code = match outcome {

@@ -42,16 +42,22 @@ impl Machine {
 
     /// The same with options of the script.
     pub fn up_with(options: &[&str]) -> Option<Self> {
+        let mut machine = Self::later()?;
+        let words: Vec<&str> = ["up", machine.name.as_str()].into_iter().chain(options.iter().copied()).collect();
+        let said = testhost(&words).unwrap_or_else(|error| panic!("the test host does not come up: {error}"));
+        machine.ip = said.split_whitespace().nth(1).expect("NAME IP").to_string();
+        Some(machine)
+    }
+
+    /// The name of one that somebody else boots; it is gone with the test, too.
+    pub fn later() -> Option<Self> {
         let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
         if !root || !cfg!(target_os = "linux") {
             println!("skipped: test hosts need root on Linux");
             return None;
         }
         let name = format!("t{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
-        let words: Vec<&str> = ["up", name.as_str()].into_iter().chain(options.iter().copied()).collect();
-        let said = testhost(&words).unwrap_or_else(|error| panic!("the test host does not come up: {error}"));
-        let ip = said.split_whitespace().nth(1).expect("NAME IP").to_string();
-        Some(Self { name, ip })
+        Some(Self { name, ip: String::new() })
     }
 
     /// Runs a command inside, as root and not over SSH; its output whatever its status.

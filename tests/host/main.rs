@@ -1,6 +1,7 @@
 //! Against real servers and hosts, as one program. What a machine cannot run is skipped, with the reason.
 
 mod faults;
+mod common;
 mod fleet;
 mod login;
 mod machine;
@@ -9,5 +10,7 @@ mod parity;
 mod roles;
 mod run;
 mod secrets;
+mod runtimes;
 mod sshd;
 mod transport;
+mod vagrant;
