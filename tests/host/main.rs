@@ -9,3 +9,4 @@ mod roles;
 mod run;
 mod sshd;
 mod transport;
+mod web;
