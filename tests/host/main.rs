@@ -6,6 +6,7 @@ mod login;
 mod machine;
 mod matrix;
 mod parity;
+mod programs;
 mod roles;
 mod run;
 mod sshd;
