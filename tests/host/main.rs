@@ -2,11 +2,13 @@
 
 mod faults;
 mod common;
+mod certbot;
 mod fleet;
 mod login;
 mod machine;
 mod matrix;
 mod parity;
+mod programs;
 mod roles;
 mod run;
 mod secrets;
@@ -14,3 +16,4 @@ mod runtimes;
 mod sshd;
 mod transport;
 mod vagrant;
+mod web;
