@@ -31,6 +31,9 @@ pub fn run(args: &Args) -> Outcome {
             problems.push(sealed);
             continue;
         }
+        if let Ok(store) = Store::new(&project.layout, name) {
+            problems.take(store.drift()).flatten().into_iter().for_each(|warning| problems.push(warning));
+        }
         let Some(site) = Site::load(&project, name, None, definitions.clone(), &mut problems) else { continue };
         let job = site.job(&project, "provision", &[]);
         let mut steps = 0;

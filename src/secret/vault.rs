@@ -84,3 +84,33 @@ fn unhex(text: &[u8]) -> Option<Vec<u8>> {
     }
     text.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn open(text: &str) -> Result<Vec<u8>, VaultError> {
+        decrypt(text, &Secret::new("open sesame".to_string())).map(|plain| plain.expose().clone())
+    }
+
+    #[test]
+    fn what_is_no_vault_is_told_by_its_kind() {
+        assert_eq!(open("a: 1\n"), Err(VaultError::NotVault));
+        assert!(matches!(open("$ANSIBLE_VAULT;1.0;AES\n6162\n"), Err(VaultError::Version(_))));
+        assert_eq!(open("$ANSIBLE_VAULT;1.1;AES256\nxyz\n"), Err(VaultError::Damaged("it is not hex")));
+        assert_eq!(open("$ANSIBLE_VAULT;1.1;AES256\n6162\n"), Err(VaultError::Damaged("it is cut")));
+        assert_eq!(label("$ANSIBLE_VAULT;1.2;AES256;prod\n"), Some("prod"));
+        assert_eq!(label("$ANSIBLE_VAULT;1.1;AES256\n"), None);
+    }
+
+    // Z03
+    proptest! {
+        #[test]
+        fn nothing_that_was_altered_is_opened(body in "[0-9a-f\n ]{0,200}", version in "[0-9.]{0,4}") {
+            for text in [format!("$ANSIBLE_VAULT;{version};AES256\n{body}"), format!("$ANSIBLE_VAULT;1.1;AES256\n{body}")] {
+                prop_assert!(open(&text).is_err());
+            }
+        }
+    }
+}

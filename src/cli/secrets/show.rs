@@ -5,7 +5,7 @@ use super::store::Store;
 use crate::cli::Stop;
 use crate::diagnostic::Diagnostic;
 use crate::report;
-use crate::secret::{MASK, age_file, agree, outline};
+use crate::secret::{MASK, outline};
 
 /// Show the names of the secrets of an environment; their values only with --reveal
 ///
@@ -50,11 +50,8 @@ pub fn run(args: &Args) -> Result<(), Stop> {
             }
         }
     }
-    if !agree(&age_file::stanzas(&opened.bytes), &store.recipients()?) {
-        report::note(&format!(
-            "{} is not for exactly those in recipients.txt: `hoist secrets rekey env={environment}` settles it",
-            store.what()
-        ));
+    if let Some(warning) = store.drift()? {
+        report::diagnostics(&warning.into());
     }
     Ok(())
 }

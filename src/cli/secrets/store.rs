@@ -123,6 +123,17 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// A warning when the secrets are not for exactly those in recipients.txt, as after a merge of it.
+    ///
+    /// # Errors
+    /// As [`Store::recipients`].
+    pub fn drift(&self) -> Result<Option<Diagnostic>, Diagnostics> {
+        let Some(bytes) = self.bytes()? else { return Ok(None) };
+        let agree = secret::agree(&age_file::stanzas(&bytes), &self.recipients()?);
+        let warning = || Diagnostic::warning(format!("{} is not for exactly those in recipients.txt", self.what()));
+        Ok((!agree).then(|| warning().help(format!("encrypt it for them: `hoist secrets rekey env={}`", self.environment))))
+    }
+
     /// Encrypts for all recipients and replaces the file.
     ///
     /// # Errors
