@@ -150,15 +150,30 @@ impl<'a> Worker<'a> {
         let PlayPreview { mut steps, planned, .. } = play;
         let handlers = std::mem::take(&mut steps.handlers);
         // What an earlier run left behind comes first.
-        let (mut notified, others): (Vec<String>, Vec<String>) =
+        let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
-        let before = self.handle(&handlers, &mut notified)?;
+        let (before, due) = self.catch_up(&handlers, left)?;
         // The plan was made for the host as it was before anything was done on it.
         let fresh = !before && self.report.results.is_empty();
         let mut notified = self.steps(&steps.steps, fresh.then_some(planned))?;
+        add(&mut notified, &due);
         self.handle(&handlers, &mut notified)?;
         Ok(())
+    }
+
+    /// Runs the handlers that an earlier run left behind; whether there were any, and those that are still due. One that
+    /// fails stops nothing yet: this run may be the one that repairs its cause, such as a file that `nginx -t` refuses.
+    fn catch_up(&mut self, handlers: &[Handler], mut left: Vec<String>) -> Result<(bool, Vec<String>), HostFailure> {
+        match self.handle(handlers, &mut left) {
+            Ok(any) => Ok((any, Vec::new())),
+            Err(HostFailure::Step(_) | HostFailure::Plan(_)) => {
+                self.report.results.retain(|result| !matches!(result.status, StepStatus::Failed(_)));
+                left.retain(|key| self.report.pending.contains(key));
+                Ok((true, left))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Runs steps until none is left; returns the handlers that were notified. With a plan at hand, the first batch is
