@@ -10,3 +10,4 @@ mod roles;
 mod run;
 mod sshd;
 mod transport;
+mod web;

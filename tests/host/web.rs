@@ -1,0 +1,69 @@
+//! nginx with all that a site can ask for, on a real host.
+
+use crate::machine::{Machine, Project};
+
+fn project(machine: &Machine, roles: &str) -> Project {
+    let project = Project::new(&[machine], "deploy");
+    project.file("hoist.yml", &format!("plays:\n  - hosts: web\n    roles: [{roles}]\n"));
+    project
+}
+
+const SITES: &str = r#"
+nginx_sites:
+  shop:
+    server_name: shop.test
+    redirect_names: [www.shop.test]
+    tls: true
+    headers: { X-Said: 'a "b" \c' }
+    redirects: { /old: /new }
+    locations:
+      /: { root: /srv/shop }
+      /hidden/: { root: /srv/shop, auth_basic: staff, auth_basic_user_file: /etc/nginx/htpasswd/staff, add_header: X-More yes }
+  staff:
+    server_name: staff.test
+    root: /srv/shop
+    basic_auth: { users: { ada: "{{ ada_hash }}" } }
+  slow: { server_name: slow.test, root: /srv/shop, rate_limit: 1r/m }
+  closed: { server_name: closed.test, root: /srv/shop, maintenance: true }
+"#;
+
+#[test]
+fn sites_have_tls_redirects_users_limits_and_a_maintenance_page() {
+    for suite in ["bookworm", "trixie"] {
+        let Some(machine) = Machine::up_with(&["--suite", suite]) else { return };
+        let project = project(&machine, "nginx");
+        machine.sh("mkdir -p /srv/shop/hidden; echo page > /srv/shop/index.html; echo hidden > /srv/shop/hidden/index.html");
+        let hash = machine.sh("openssl passwd -6 'pass word'");
+        project.file("group_vars/web.yml", &format!("{SITES}ada_hash: '{}'\nnginx_exclusive: true\n", hash.trim()));
+        project.converge();
+        let get = |words: &str, url: &str| {
+            let names = ["shop", "www.shop", "staff", "slow", "closed"]
+                .map(|name| format!("--resolve {name}.test:80:127.0.0.1 --resolve {name}.test:443:127.0.0.1"));
+            machine.sh(&format!("curl -ksS {} -w '%{{http_code}} %{{http_version}} %{{redirect_url}}' {words} {url}", names.join(" ")))
+        };
+        assert_eq!(get("", "https://shop.test/"), "page\n200 2 ");
+        assert!(get("-o /dev/null", "http://www.shop.test/a?b=c").ends_with("301 1.1 https://www.shop.test/a?b=c"));
+        assert!(get("-o /dev/null", "https://www.shop.test/a?b=c").ends_with("301 2 https://shop.test/a?b=c"));
+        assert!(get("-o /dev/null", "https://shop.test/old").ends_with("301 2 https://shop.test/new"));
+        let headers = get("-o /dev/null -D -", "https://shop.test/");
+        assert!(headers.contains("strict-transport-security: max-age=63072000"), "{headers}");
+        assert!(headers.contains("x-said: a \"b\" \\c\r\n"), "{headers}");
+        let headers = get("-u 'ada:pass word' -D -", "https://shop.test/hidden/");
+        assert!(headers.contains("hidden\n200") && headers.contains("x-said") && headers.contains("x-more"), "a location keeps them: {headers}");
+        assert!(get("-o /dev/null", "http://staff.test/").starts_with("401"));
+        assert!(get("-o /dev/null -u ada:wrong", "http://staff.test/").starts_with("401"));
+        assert_eq!(get("-u 'ada:pass word'", "http://staff.test/"), "page\n200 1.1 ");
+        assert_eq!(machine.sh("stat -c '%a %U %G' /etc/nginx/htpasswd/staff"), "640 root www-data\n");
+        assert!(get("", "http://slow.test/").contains("200") && get("", "http://slow.test/").contains("429"));
+        let closed = get("", "http://closed.test/any/where");
+        assert!(closed.contains("<h1>Back soon</h1>") && closed.contains("503"), "{closed}");
+        machine.sh("echo | openssl s_client -connect 127.0.0.1:443 -tls1_1 2>&1 | grep -q 'Cipher is (NONE)'");
+        machine.sh("echo | openssl s_client -connect 127.0.0.1:443 -tls1_2 2>&1 | grep -q 'Cipher is ECDHE-'");
+        machine.sh("logrotate -f /etc/logrotate.d/nginx && ls /var/log/nginx/access.log.1");
+
+        // A site that nobody declared goes, and those that are declared stay.
+        machine.sh("ln -s /etc/nginx/sites-available/staff.conf '/etc/nginx/sites-enabled/a stray one'");
+        project.converge();
+        assert_eq!(machine.sh("ls /etc/nginx/sites-enabled | tr '\\n' ' '"), "closed.conf shop.conf slow.conf staff.conf ");
+    }
+}
