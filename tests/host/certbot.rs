@@ -54,7 +54,8 @@ impl Shop {
     /// The page, from a client that trusts pebble and nobody else.
     fn page(&self, name: &str) -> String {
         let resolve = format!("--resolve {name}:443:127.0.0.1");
-        self.machine.sh(&format!("cat /etc/pebble/root.pem >/tmp/roots; curl -sSL --cacert /tmp/roots {resolve} https://{name}/ 2>&1 || true"))
+        self.machine
+            .sh(&format!("cat /etc/pebble/root.pem >/tmp/roots; curl -sSL --cacert /tmp/roots {resolve} https://{name}/ 2>&1 || true"))
     }
 
     /// A run that fails, with these words.
@@ -81,7 +82,10 @@ fn a_certificate_is_fetched_on_trixie_and_goes_when_no_site_has_it() {
     shop.fails("nginx still uses the certificate shop");
     shop.project.file("group_vars/web.yml", &gone.replace("  shop: { server_name", "  shop: ~\n  other: { server_name"));
     shop.project.converge();
-    assert_eq!(shop.machine.sh("ls /etc/letsencrypt/live /etc/nginx/certificates"), "/etc/letsencrypt/live:\nREADME\n\n/etc/nginx/certificates:\nother\n");
+    assert_eq!(
+        shop.machine.sh("ls /etc/letsencrypt/live /etc/nginx/certificates"),
+        "/etc/letsencrypt/live:\nREADME\n\n/etc/nginx/certificates:\nother\n"
+    );
 }
 
 // X01

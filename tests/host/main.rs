@@ -7,6 +7,7 @@ mod login;
 mod machine;
 mod matrix;
 mod parity;
+mod programs;
 mod roles;
 mod run;
 mod sshd;

@@ -49,7 +49,10 @@ fn sites_have_tls_redirects_users_limits_and_a_maintenance_page() {
         assert!(headers.contains("strict-transport-security: max-age=63072000"), "{headers}");
         assert!(headers.contains("x-said: a \"b\" \\c\r\n"), "{headers}");
         let headers = get("-u 'ada:pass word' -D -", "https://shop.test/hidden/");
-        assert!(headers.contains("hidden\n200") && headers.contains("x-said") && headers.contains("x-more"), "a location keeps them: {headers}");
+        assert!(
+            headers.contains("hidden\n200") && headers.contains("x-said") && headers.contains("x-more"),
+            "a location keeps them: {headers}"
+        );
         assert!(get("-o /dev/null", "http://staff.test/").starts_with("401"));
         assert!(get("-o /dev/null -u ada:wrong", "http://staff.test/").starts_with("401"));
         assert_eq!(get("-u 'ada:pass word'", "http://staff.test/"), "page\n200 1.1 ");

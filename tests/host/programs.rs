@@ -1,0 +1,129 @@
+//! The roles supervisor and systemd_app, which take the same programs.
+
+use crate::machine::{Machine, Project};
+
+struct Programs {
+    machine: Machine,
+    project: Project,
+}
+
+impl Programs {
+    fn up(manager: &str) -> Option<Self> {
+        let machine = Machine::up()?;
+        let project = Project::new(&[&machine], "deploy");
+        project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [supervisor, systemd_app]\n");
+        let programs = Self { machine, project };
+        programs.manager(manager);
+        Some(programs)
+    }
+
+    fn manager(&self, name: &str) {
+        self.project.file("group_vars/all.yml", &format!("process_manager: {name}\n"));
+    }
+
+    fn given(&self, programs: &str) {
+        self.project.file("group_vars/web.yml", &format!("supervisor_programs:\n{programs}"));
+    }
+
+    /// A run that fails, with these words.
+    fn fails(&self, words: &[&str]) {
+        let run = self.project.hoist(&["provision", "env=test", "--yes"]);
+        assert_eq!(run.status, 3, "{run}");
+        let said = format!("{}{}", run.stdout, run.stderr);
+        words.iter().for_each(|words| assert!(said.contains(words), "{words:?} in {run}"));
+    }
+
+    /// The process ids of what runs `sleep` for so many seconds.
+    fn pids(&self, seconds: &str) -> Vec<String> {
+        let found = self.machine.sh(&format!("pgrep -u www-data -f '^/bin/sleep {seconds}' || true"));
+        found.lines().map(str::to_string).collect()
+    }
+
+    fn broken_is_told_and_put_right(&self) {
+        self.given("  one: { command: sh -c 'echo the disk is on fire >&2; exit 3', user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+        self.fails(&["the disk is on fire", "one", "does not stay up"]);
+        self.fails(&["the disk is on fire"]);
+        self.given("  one: { command: /bin/sleep 1001, user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+        let two = self.pids("2002");
+        self.project.converge();
+        assert_eq!((self.pids("1001").len(), self.pids("2002")), (1, two));
+        // The program itself comes with a role behind this one: it may be missing at first, and be put right there.
+        self.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [supervisor, systemd_app, code]\n");
+        let code = |text: &str| {
+            let role = format!(
+                "provision:\n  - name: the code is there\n    copy: {{ dest: /usr/local/bin/code, mode: '0755', content: '{text}' }}\n"
+            );
+            self.project.file("roles/code/role.yml", &role);
+        };
+        self.given("  one: { command: /bin/sleep 1001, user: www-data }\n  code: { command: /usr/local/bin/code, user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+        code("#!/bin/sh\n\necho no such table >&2; exit 1");
+        self.fails(&["no such table"]);
+        code("#!/bin/sh\n\nexec /bin/sleep 4004");
+        self.project.converge();
+        assert_eq!(self.pids("4004").len(), 1);
+        self.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [supervisor, systemd_app]\n");
+        self.given("  one: { command: /bin/sleep 1001, user: www-data }\n  code: ~\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+        self.project.converge();
+        assert_eq!((self.pids("1001").len(), self.pids("4004").len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
+    let Some(programs) = Programs::up("supervisor") else { return };
+    programs.broken_is_told_and_put_right();
+    programs.given("  many: { command: /bin/sleep 300%(process_num)d, user: www-data, numprocs: 2 }\n");
+    programs.project.converge();
+    assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
+    // The same programs under systemd: supervisor lets go of them.
+    programs.manager("systemd");
+    programs.project.converge();
+    assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
+    assert_eq!(
+        programs.machine.sh("supervisorctl status | grep many || true; systemctl is-active app-many@0 app-many@1"),
+        "active\nactive\n"
+    );
+    programs.manager("supervisor");
+    programs.project.converge();
+    assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
+    assert_eq!(programs.machine.sh("systemctl list-units --all --plain --no-legend 'app-many*'; ls /etc/systemd_app"), "update\n");
+}
+
+// S07
+#[test]
+fn units_restart_when_they_changed_and_stop_when_they_are_gone() {
+    let Some(programs) = Programs::up("systemd") else { return };
+    programs.broken_is_told_and_put_right();
+    let (one, two) = (programs.pids("1001"), programs.pids("2002"));
+    let values =
+        ["100% %s %(x)s", "a; b ;c", "it's", "say \"hi\" twice", "'\"'", "$HOME `id` \\ \\n", "  spaces  ", "two\nlines", "é 🦀", ""];
+    let mut text = String::from(
+        "  one: { command: /bin/sleep 1001, user: www-data }\n  two:\n    command: /bin/sleep 2002\n    user: www-data\n    numprocs: 3\n    environment:\n",
+    );
+    for (number, value) in values.iter().enumerate() {
+        text += &format!("      V{number}: {}\n", serde_json::to_string(value).expect("a text can be written"));
+    }
+    programs.given(&text);
+    programs.project.converge();
+    assert_eq!(programs.pids("1001"), one, "it did not change");
+    assert!(programs.pids("2002").len() == 3 && !programs.pids("2002").contains(&two[0]), "it did");
+    let shown = programs.machine.sh(&format!("tr '\\0' '\\1' </proc/{}/environ", programs.pids("2002")[0]));
+    for (number, value) in values.iter().enumerate() {
+        let line = format!("V{number}={value}");
+        assert!(shown.split('\u{1}').any(|found| found == line), "{line:?} in {shown:?}");
+    }
+    assert_eq!(programs.machine.sh("stat -c '%a %U' /etc/systemd_app/two.env"), "600 root\n");
+    // A value changes in the environment alone.
+    let three = programs.pids("2002");
+    programs.given(&text.replace("two\\nlines", "three"));
+    programs.project.converge();
+    assert_eq!(programs.pids("1001"), one);
+    assert!(programs.pids("2002").len() == 3 && programs.pids("2002").iter().all(|pid| !three.contains(pid)));
+    // They are there after a boot, and go when they are not wanted any more.
+    assert_eq!(programs.machine.sh("systemctl is-enabled app-one@0 app-two@2"), "enabled\nenabled\n");
+    programs.given("  one: ~\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+    programs.project.converge();
+    assert_eq!((programs.pids("1001").len(), programs.pids("2002").len()), (0, 1));
+    let left = "ls /etc/systemd_app /var/lib/systemd_app /etc/systemd/system/multi-user.target.wants | grep -e app- -e env";
+    assert_eq!(programs.machine.sh(left), "app-two@0.service\ntwo.env\napp-two@0.service\n");
+}
