@@ -1,8 +1,8 @@
 //! Against real servers and hosts, as one program. What a machine cannot run is skipped, with the reason.
 
-mod faults;
-mod common;
 mod certbot;
+mod common;
+mod faults;
 mod fleet;
 mod login;
 mod machine;
@@ -11,8 +11,8 @@ mod parity;
 mod programs;
 mod roles;
 mod run;
-mod secrets;
 mod runtimes;
+mod secrets;
 mod sshd;
 mod transport;
 mod vagrant;
