@@ -231,7 +231,9 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
     let (open, outputs, close) = match step.resource.reach() {
         Reach::Own => (String::new(), "", String::new()),
         Reach::Wide => (
-            format!("hoist_relay {batch}.{index} out 1 & hoist_relay {batch}.{index} err 2 & exec 5>\"$hoist_stage/out\" 6>\"$hoist_stage/err\"\n"),
+            format!(
+                "hoist_relay {batch}.{index} out 1 & hoist_relay {batch}.{index} err 2 & exec 5>\"$hoist_stage/out\" 6>\"$hoist_stage/err\"\n"
+            ),
             " >&5 2>&6",
             format!("exec 5>&- 6>&-; hoist_relayed {batch}.{index}\n"),
         ),
