@@ -26,11 +26,18 @@ pub struct Orders<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Where a worker's line comes from, and where its events go.
+pub(super) struct Wires<'a> {
+    /// Connects once more when the line broke.
+    pub reconnect: Box<dyn Fn() -> Result<Box<dyn Connection>, Failure> + Send + Sync + 'a>,
+    /// Takes what happens.
+    pub event: Box<dyn Fn(Event) + Send + Sync + 'a>,
+}
+
 /// Works on one host.
 pub(super) struct Worker<'a> {
     orders: &'a Orders<'a>,
-    reconnect: &'a (dyn Fn() -> Result<Box<dyn Connection>, Failure> + Sync),
-    event: &'a (dyn Fn(Event) + Sync),
+    wires: Wires<'a>,
     line: Line,
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
@@ -46,12 +53,7 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// Takes a host over from its plan. Nothing is done yet.
-    pub fn new(
-        preview: Preview,
-        orders: &'a Orders<'a>,
-        reconnect: &'a (dyn Fn() -> Result<Box<dyn Connection>, Failure> + Sync),
-        event: &'a (dyn Fn(Event) + Sync),
-    ) -> Self {
+    pub fn new(preview: Preview, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
         let mut report = HostReport { host: preview.host.clone(), ..HostReport::default() };
         let failures = preview.failures();
         let idle = !preview.has_changes() && preview.interrupted.is_none();
@@ -64,7 +66,7 @@ impl<'a> Worker<'a> {
         let id = Nonce::random().as_str().to_string();
         let Preview { plays, pending, line, .. } = preview;
         report.pending = pending.clone();
-        Self { orders, reconnect, event, line, plays, pending, report, id, over, prepared: false, batches: 0 }
+        Self { orders, wires, line, plays, pending, report, id, over, prepared: false, batches: 0 }
     }
 
     /// Whether the host failed.
@@ -110,14 +112,14 @@ impl<'a> Worker<'a> {
             };
             let _ = self.line.session.ask(apply::finish(&result).text());
         }
-        (self.event)(Event::Phase(Phase::Done));
+        (self.wires.event)(Event::Phase(Phase::Done));
         self.report
     }
 
     fn fail(&mut self, failure: HostFailure) {
         self.over = true;
         self.report.failure = Some(failure);
-        (self.event)(Event::Phase(Phase::Done));
+        (self.wires.event)(Event::Phase(Phase::Done));
     }
 
     /// Takes the lock and starts the journal, before the first change.
@@ -125,7 +127,7 @@ impl<'a> Worker<'a> {
         if self.prepared {
             return Ok(());
         }
-        (self.event)(Event::Phase(Phase::Applying));
+        (self.wires.event)(Event::Phase(Phase::Applying));
         self.lock(self.orders.lock_wait)?;
         self.line.session.ask(apply::start_journal(&self.id).text()).map_err(HostFailure::Unknown)?;
         self.prepared = true;
@@ -251,7 +253,7 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         };
-        match apply::run(session, steps, (count, batch), self.event, &mut tick) {
+        match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
@@ -269,13 +271,14 @@ impl<'a> Worker<'a> {
             _ => Failure::new(Cause::Lost, "the step still runs on the host"),
         };
         loop {
-            let attempt =
-                (self.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(|(line, _)| {
+            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
+                |(line, _)| {
                     self.line = line;
                     self.lock(RECONNECT.as_secs()).map_err(lock)?;
                     let answers = self.line.session.ask(apply::read_journal().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
-                });
+                },
+            );
             match attempt {
                 Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
                 Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),
