@@ -2,6 +2,7 @@
 //! what happens on the way goes out as `Event`s. Only this room holds connections.
 
 mod apply;
+mod crew;
 mod event;
 mod facts;
 mod fleet;
@@ -18,6 +19,7 @@ mod worker;
 mod wrap;
 
 pub use apply::{StepResult, StepStatus};
+pub use crew::{Crew, Extra, host_inputs};
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};

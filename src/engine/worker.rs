@@ -8,7 +8,7 @@ use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
-use super::{Event, Handler, Phase, Step};
+use super::{Event, Handler, Phase, PlaySteps, Step};
 use crate::resource::Unreadable;
 use crate::shell::{Answer, Nonce};
 use crate::transport::{Cause, Connection, Failure};
@@ -36,15 +36,15 @@ pub(super) struct Wires<'a> {
 
 /// Works on one host.
 pub(super) struct Worker<'a> {
-    orders: &'a Orders<'a>,
+    pub(super) orders: &'a Orders<'a>,
     wires: Wires<'a>,
-    line: Line,
+    pub(super) line: Line,
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
-    report: HostReport,
+    pub(super) report: HostReport,
     id: String,
     /// Nothing more is to be done here.
-    over: bool,
+    pub(super) over: bool,
     /// The lock is ours.
     prepared: bool,
     /// How many batches were begun; the journal names a step by its batch and its number.
@@ -67,6 +67,13 @@ impl<'a> Worker<'a> {
         let Preview { plays, pending, line, .. } = preview;
         report.pending = pending.clone();
         Self { orders, wires, line, plays, pending, report, id, over, prepared: false, batches: 0 }
+    }
+
+    /// Takes a host over without a plan: its verbs come one by one. What earlier runs left behind is left to them.
+    pub fn open(host: &str, line: Line, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
+        let report = HostReport { host: host.to_string(), ..HostReport::default() };
+        let id = Nonce::random().as_str().to_string();
+        Self { orders, wires, line, plays: Vec::new(), pending: Vec::new(), report, id, over: false, prepared: false, batches: 0 }
     }
 
     /// Whether the host failed.
@@ -116,14 +123,14 @@ impl<'a> Worker<'a> {
         self.report
     }
 
-    fn fail(&mut self, failure: HostFailure) {
+    pub(super) fn fail(&mut self, failure: HostFailure) {
         self.over = true;
         self.report.failure = Some(failure);
         (self.wires.event)(Event::Phase(Phase::Done));
     }
 
     /// Takes the lock and starts the journal, before the first change.
-    fn prepare(&mut self) -> Result<(), HostFailure> {
+    pub(super) fn prepare(&mut self) -> Result<(), HostFailure> {
         if self.prepared {
             return Ok(());
         }
@@ -149,16 +156,20 @@ impl<'a> Worker<'a> {
     }
 
     fn work(&mut self, play: PlayPreview) -> Result<(), HostFailure> {
-        let PlayPreview { mut steps, planned, .. } = play;
+        // The plan was made for the host as it was before anything was done on it.
+        let fresh = self.report.results.is_empty();
+        self.run(play.steps, fresh.then_some(play.planned))
+    }
+
+    /// Runs steps and the handlers they notify, with a plan if there is one that holds.
+    pub(super) fn run(&mut self, mut steps: PlaySteps, planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
         let handlers = std::mem::take(&mut steps.handlers);
         // What an earlier run left behind comes first.
         let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
         let (before, due) = self.catch_up(&handlers, left)?;
-        // The plan was made for the host as it was before anything was done on it.
-        let fresh = !before && self.report.results.is_empty();
-        let mut notified = self.steps(&steps.steps, fresh.then_some(planned))?;
+        let mut notified = self.steps(&steps.steps, planned.filter(|_| !before))?;
         add(&mut notified, &due);
         self.handle(&handlers, &mut notified)?;
         Ok(())
@@ -264,7 +275,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    fn mend(&mut self) -> Result<String, Failure> {
+    pub(super) fn mend(&mut self) -> Result<String, Failure> {
         let started = Instant::now();
         let lock = |failure: HostFailure| match failure {
             HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
