@@ -81,6 +81,11 @@ impl Project {
         Self { identity: identity.to_vec(), ..self }
     }
 
+    /// Whether an environment wants its name typed.
+    pub fn protected(&self, environment: &str) -> bool {
+        self.config.environments.get(environment).is_some_and(|environment| environment.protected)
+    }
+
     /// Where the host keys of an environment are kept.
     pub fn known_hosts(&self, environment: &str) -> PathBuf {
         self.layout.on_disk(self.layout.of(environment, "known_hosts"))

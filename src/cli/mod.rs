@@ -3,6 +3,8 @@
 
 mod ask;
 mod check;
+mod consent;
+mod deploy;
 mod env;
 mod explain;
 mod history;
@@ -10,11 +12,15 @@ mod hosts;
 mod init;
 mod inventory;
 mod load;
+mod maintenance;
 mod ping;
 mod plan;
 mod provision;
+mod releases;
 mod role;
+mod rollback;
 mod run;
+mod said;
 mod secrets;
 mod selection;
 mod usage;
@@ -45,6 +51,10 @@ enum Command {
     Ping(ping::Args),
     Plan(plan::Args),
     Provision(provision::Args),
+    Deploy(deploy::Args),
+    Rollback(rollback::Args),
+    Releases(releases::Args),
+    Maintenance(maintenance::Args),
     Run(run::Args),
     Hosts(hosts::Args),
     History(history::Args),
@@ -112,6 +122,10 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Ping(args) => ping::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Provision(args) => provision::run(&args),
+        Command::Deploy(args) => deploy::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Releases(args) => releases::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::History(args) => history::run(&args),

@@ -63,6 +63,8 @@ pub enum HostFailure {
     Interrupted,
     /// It was left alone, for this reason.
     Skipped(String),
+    /// What had been done on it was undone, for this reason.
+    Reverted(String),
 }
 
 /// A host that was probed and planned, with its line still open.

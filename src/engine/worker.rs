@@ -46,7 +46,7 @@ pub(super) struct Worker<'a> {
     /// Nothing more is to be done here.
     pub(super) over: bool,
     /// The lock is ours.
-    prepared: bool,
+    pub(super) prepared: bool,
     /// How many batches were begun; the journal names a step by its batch and its number.
     batches: usize,
 }
@@ -125,7 +125,8 @@ impl<'a> Worker<'a> {
 
     pub(super) fn fail(&mut self, failure: HostFailure) {
         self.over = true;
-        self.report.failure = Some(failure);
+        // The first one is the cause; what follows from it is not.
+        self.report.failure.get_or_insert(failure);
         (self.wires.event)(Event::Phase(Phase::Done));
     }
 
