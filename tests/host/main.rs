@@ -8,6 +8,7 @@ mod login;
 mod machine;
 mod matrix;
 mod parity;
+mod postgresql;
 mod programs;
 mod roles;
 mod run;
