@@ -4,6 +4,7 @@
 //! streams take the colours out where they do not belong. `json` is the same for programs. The functions here put the
 //! two together: data in, print.
 
+mod certificates;
 mod diagnostic;
 mod diff;
 mod failure;
@@ -31,6 +32,7 @@ pub use terminal::escape;
 pub use words::count;
 
 use crate::diagnostic::Diagnostics;
+use crate::engine::certificates::Certificate;
 use crate::engine::{HostReport, Pong, Previewed};
 use crate::transport::Failure;
 
@@ -92,6 +94,15 @@ pub fn ping(answers: &[Pong]) {
     let (result, troubles) = ping::text(answers);
     streams::stdout(&result);
     streams::stderr(&troubles);
+}
+
+/// Prints the certificates of each host; those with fewer than `min_days` left stand out.
+pub fn certificates(all: &[(String, Vec<Certificate>)], min_days: Option<i64>) {
+    if streams::is_json() {
+        events(certificates::events(all, min_days));
+    } else if all.iter().any(|(_, certificates)| !certificates.is_empty()) {
+        streams::stdout(&certificates::text(all, min_days.unwrap_or(0)));
+    }
 }
 
 /// Prints what will be done on all hosts.
