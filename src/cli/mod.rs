@@ -2,6 +2,7 @@
 //! of its arguments is its help.
 
 mod ask;
+mod certs;
 mod check;
 mod consent;
 mod deploy;
@@ -58,6 +59,7 @@ enum Command {
     Run(run::Args),
     Hosts(hosts::Args),
     History(history::Args),
+    Certs(certs::Args),
     Role(role::Args),
     Vagrant(vagrant::Args),
     Secrets(secrets::Args),
@@ -70,7 +72,7 @@ pub enum ExitCode {
     Done = 0,
     /// Bad input; nothing was contacted.
     BadInput = 1,
-    /// There are changes to make (only when asked, with `plan --exit-code`).
+    /// There is something to do (only when asked, with `plan --exit-code` or `certs --min-days`).
     Changes = 2,
     /// Some host failed, was not reached, or is in an unknown state.
     HostFailed = 3,
@@ -129,6 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Certs(args) => certs::run(&args),
         Command::Role(args) => role::run(&args),
         Command::Vagrant(args) => vagrant::run(args),
         Command::Secrets(args) => secrets::run(&args),

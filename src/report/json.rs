@@ -222,7 +222,7 @@ fn seconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-pub fn fields(object: Json) -> Fields {
+pub(super) fn fields(object: Json) -> Fields {
     match object {
         Json::Object(fields) => fields,
         other => Map::from_iter([("value".to_string(), other)]),

@@ -4,6 +4,7 @@
 //! streams take the colours out where they do not belong. `json` is the same for programs. The functions here put the
 //! two together: data in, print.
 
+mod certificates;
 mod deploy;
 mod diagnostic;
 mod diff;
@@ -37,6 +38,7 @@ use crate::deploy::choose::Seen;
 use crate::deploy::plan::Plan;
 use crate::deploy::run::Outcome;
 use crate::diagnostic::Diagnostics;
+use crate::engine::certificates::Certificate;
 use crate::engine::{HostFailure, HostReport, PlayPreview, Pong, Previewed};
 use crate::transport::Failure;
 
@@ -98,6 +100,15 @@ pub fn ping(answers: &[Pong]) {
     let (result, troubles) = ping::text(answers);
     streams::stdout(&result);
     streams::stderr(&troubles);
+}
+
+/// Prints the certificates of each host; those with fewer than `min_days` left stand out.
+pub fn certificates(all: &[(String, Vec<Certificate>)], min_days: Option<i64>) {
+    if streams::is_json() {
+        events(certificates::events(all, min_days));
+    } else if all.iter().any(|(_, certificates)| !certificates.is_empty()) {
+        streams::stdout(&certificates::text(all, min_days.unwrap_or(0)));
+    }
 }
 
 /// Prints what will be done on all hosts.

@@ -3,7 +3,7 @@
 use crate::machine::{Machine, Project};
 
 /// How often a command was started over SSH since the log was last emptied.
-fn execs(machine: &Machine) -> usize {
+pub fn execs(machine: &Machine) -> usize {
     machine.sh("journalctl -u ssh --no-pager -o cat | grep -c '^Starting session: command' || true").trim().parse().expect("a number")
 }
 
