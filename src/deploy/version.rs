@@ -115,14 +115,14 @@ pub fn changes(text: &str) -> Option<Changes> {
 impl Version {
     /// How it is told of: `v1.4.0 (3f9c2ab)`.
     pub fn name(&self) -> String {
-        let name =
-            self.reference.strip_prefix("refs/heads/").or_else(|| self.reference.strip_prefix("refs/tags/")).unwrap_or(&self.reference);
-        if name.is_empty() || self.commit.starts_with(name) {
-            short(&self.commit).to_string()
-        } else {
-            format!("{name} ({})", short(&self.commit))
-        }
+        name(&self.reference, &self.commit)
     }
+}
+
+/// How a version is told of: `v1.4.0 (3f9c2ab)`, or the commit alone.
+pub fn name(reference: &str, commit: &str) -> String {
+    let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix("refs/tags/")).unwrap_or(reference);
+    if name.is_empty() || commit.starts_with(name) { short(commit).to_string() } else { format!("{name} ({})", short(commit)) }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::deploy::ledger::{Release, State};
 use crate::deploy::plan::Plan;
 use crate::deploy::release::ReleaseId;
 use crate::deploy::run::Outcome;
+use crate::deploy::version;
 
 /// The whole of it. `differences` are those of the live release from what it would be if it was made today.
 pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) -> String {
@@ -47,7 +48,7 @@ pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) 
     text += &commits(plan);
     text += &migrations(app, plan);
     if differences.iter().any(|host| host.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict.action().is_some())) {
-        text += &format!("\n  {}\n", paint(BOLD, "other than the code, what is live differs from what will be:"));
+        text += &format!("\n  {}\n", paint(BOLD, "beside the code, this changes:"));
         text += &indent(&super::plan::blocks(differences, depth), 2);
     }
     text + "\n"
@@ -77,7 +78,7 @@ pub fn events(app: &App, plan: &Plan, differences: &[HostPlan<'_>]) -> Vec<json:
 fn describe(plan: &Plan, id: &ReleaseId) -> String {
     let known = plan.hosts.iter().find_map(|(_, state)| state.ledger.get(id));
     match known {
-        Some(release) => format!("{id}  {}, {} by {}", release.reference, release.when, release.who),
+        Some(release) => format!("{id}  {}, made {} by {}", version::name(&release.reference, &release.commit), release.when, release.who),
         None => id.to_string(),
     }
 }
@@ -157,7 +158,13 @@ pub fn releases(seen: &[Seen], all: bool) -> String {
     for (host, state) in seen {
         for release in state.ledger.releases.iter().filter(|release| all || release.state != State::Gone) {
             let live = state.live.as_ref() == Some(&release.id);
-            let row = [release.id.to_string(), word(release, live), release.reference.clone(), release.when.clone(), release.who.clone()];
+            let row = [
+                release.id.to_string(),
+                word(release, live),
+                version::name(&release.reference, &release.commit),
+                release.when.clone(),
+                release.who.clone(),
+            ];
             match rows.iter_mut().find(|(known, ..)| *known == row) {
                 Some((.., hosts)) => hosts.push(host),
                 None => rows.push((row, live, vec![host])),
