@@ -130,7 +130,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));
     drop(progress);
-    report::summary(&reports, started.elapsed(), &again(&work, args, verb), &args.output);
+    report::summary(&reports, started.elapsed(), report::Again::There(&again(&work, args, verb)), &args.output);
     Ok(match report::exit_code(&reports) {
         0 => ExitCode::Done,
         4 => ExitCode::Locked,

@@ -186,7 +186,8 @@ impl Work<'_, '_> {
 
     /// Says of every host that is well why it did not go on.
     fn leave(&mut self, why: &str) {
-        for host in self.crew.well() {
+        let names = self.plan.names();
+        for host in self.crew.well().into_iter().filter(|host| names.iter().any(|name| name == host)) {
             self.crew.fail(host, &HostFailure::Skipped(why.to_string()));
         }
     }
@@ -200,7 +201,7 @@ impl Work<'_, '_> {
         let back = [self.verb("revert", &on, true), self.verb("revert", &off, false)];
         self.note(&self.plan.names(), State::Bad);
         let after = self.hook("after_revert");
-        for host in well {
+        for host in well.into_iter().filter(|host| self.plan.names().contains(host)) {
             let failure = match (switched.contains(&host), begun.contains(&host)) {
                 (true, _) => HostFailure::Reverted("the release failed, and what was live before is live again".to_string()),
                 (_, true) => HostFailure::Reverted("the release failed before the switch, and its processes are stopped".to_string()),

@@ -86,7 +86,7 @@ pub fn between(live: &str, new: &str, migrations: &str) -> Script {
     let range = format!("{live}..{new}");
     script.line("git rev-list --count {} | sed 's/^/count /'", &[&range]);
     script.line("git log --format='log %h %as %an: %s' -n {} {}", &[&TOLD.to_string(), &range]);
-    script.line("if git merge-base --is-ancestor {} {}; then echo older; fi", &[new, live]);
+    script.line("if [ {} != {} ] && git merge-base --is-ancestor {} {}; then echo older; fi", &[new, live, new, live]);
     if !migrations.is_empty() {
         script.line("git diff --name-only {} {} -- {} | sed 's/^/migration /'", &[live, new, migrations]);
     }

@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use diff::Depth;
 pub use progress::Progress;
 pub use streams::{begin, catch_panics, failed};
-pub use summary::exit_code;
+pub use summary::{Again, exit_code};
 pub use table::{Cell, Table};
 pub use terminal::escape;
 pub use words::count;
@@ -155,9 +155,8 @@ pub fn host_failure(host: &str, why: &HostFailure) {
     streams::stderr(&format!("{}:\n{}", terminal::escape(host), words::indent(&failure::text(why), 2)));
 }
 
-/// Prints what became of all hosts in `elapsed`. `again` is the command line that does the same once more, on all of
-/// them: advice is made of it.
-pub fn summary(reports: &[HostReport], elapsed: Duration, again: &str, options: &Options) {
+/// Prints what became of all hosts in `elapsed`, with the command that does the same once more.
+pub fn summary(reports: &[HostReport], elapsed: Duration, again: Again<'_>, options: &Options) {
     if options.json {
         events(json::summary(reports, elapsed));
     } else {

@@ -183,7 +183,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
         screen.clear();
         crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
         let reports = crew.end();
-        report::summary(&reports, started.elapsed(), again, output);
+        report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
         return Ok(code(report::exit_code(&reports)));
     }
     let (plan, differences) = planner(&mut crew, &apps, &seen)?;
@@ -215,7 +215,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     }
     screen.clear();
     let reports = crew.end();
-    report::summary(&reports, started.elapsed(), again, output);
+    report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
     report::deployed(&plan, Some(&outcome), started.elapsed(), output);
     Ok(match (&outcome, code(report::exit_code(&reports))) {
         (run::Outcome::Live(_), code) => code,
