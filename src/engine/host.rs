@@ -168,8 +168,7 @@ impl Preview {
 
 /// Opens a session and asks the facts.
 pub(super) fn open(mut connection: Box<dyn Connection>, privilege: Privilege) -> Result<(Line, Facts), Failure> {
-    let mut session = Session::open(connection.as_mut(), &privilege)?;
-    let answers = session.ask(facts::SCRIPT)?;
+    let (session, answers) = Session::open(connection.as_mut(), &privilege, facts::SCRIPT)?;
     Ok((Line { connection, session, privilege }, Facts::read(&answers)))
 }
 

@@ -259,9 +259,8 @@ impl<'a> Worker<'a> {
                 told = level;
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
                 // if nobody had asked, and the run ends behind the batch.
-                if let Ok(mut beside) = Session::open(connection.as_mut(), privilege) {
-                    let _ = beside.ask(if level == 1 { apply::stop() } else { apply::kill() }.text());
-                }
+                let script = if level == 1 { apply::stop() } else { apply::kill() };
+                let _ = Session::open(connection.as_mut(), privilege, script.text());
             }
             Ok(())
         };
