@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::memory;
 use super::secrets::rekey::assets;
 use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
@@ -232,6 +233,7 @@ impl Site {
                     .map(|user| Node::new(Value::String(user.clone()), Span::whole(&Source::new("ansible_become_user", "")))),
                 ..Manner::default()
             },
+            remembered: memory::recall(&host.name, &host.connection),
         }
     }
 

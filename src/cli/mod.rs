@@ -14,6 +14,7 @@ mod init;
 mod inventory;
 mod load;
 mod maintenance;
+mod memory;
 mod ping;
 mod plan;
 mod provision;

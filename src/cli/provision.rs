@@ -2,7 +2,7 @@
 
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, consent, said};
+use super::{ExitCode, Outcome, consent, memory, said};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
@@ -108,7 +108,17 @@ fn unknown_tags(site: &Site, tags: &[String], problems: &mut Diagnostics) {
 /// Probes and plans all hosts, with progress.
 pub fn previews(work: &Work, output: &report::Options) -> Vec<Previewed> {
     let progress = report::Progress::start(output, work.fleet().targets.iter().map(|target| target.name.clone()).collect());
-    work.fleet().preview(&work.job(), &|target| work.lines.connect(target), &|host, event| progress.event(host, event))
+    let fleet = work.fleet();
+    let previewed = fleet.preview(&work.job(), &|target| work.lines.connect(target), &|host, event| progress.event(host, event));
+    for (target, previewed) in fleet.targets.iter().zip(&previewed) {
+        if let (Ok(preview), Some(host)) = (&previewed.outcome, work.site.hosts.iter().find(|host| host.name == target.name))
+            && target.remembered.as_ref() != Some(&preview.facts)
+        {
+            memory::keep(&host.name, &host.connection, &preview.facts);
+        }
+    }
+    drop(progress);
+    previewed
 }
 
 /// The whole of a run that changes hosts.

@@ -260,7 +260,7 @@ impl<'a> Worker<'a> {
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
                 // if nobody had asked, and the run ends behind the batch.
                 let script = if level == 1 { apply::stop() } else { apply::kill() };
-                let _ = Session::open(connection.as_mut(), privilege, script.text());
+                let _ = Session::open(connection.as_mut(), privilege, &|_| script.text().to_string());
             }
             Ok(())
         };

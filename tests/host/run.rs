@@ -24,6 +24,29 @@ fn a_run_is_one_exec_however_many_tasks_there_are() {
     }
 }
 
+/// A run asks all at once, on the guess that the host's facts are what they were. A wrong guess does no harm.
+#[test]
+fn what_a_host_said_last_time_is_not_believed() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - copy: { dest: \"/etc/at-{{ facts.hostname }}\", content: \"{{ facts.distribution_release }}\\n\" }\n",
+    );
+    project.converge();
+    let cache = project.folder.path().join(".cache/hoist/facts");
+    let file = std::fs::read_dir(cache).expect("a cache").next().expect("a file").expect("readable").path();
+    let facts = std::fs::read_to_string(&file).expect("facts");
+    assert!(facts.contains("bookworm"), "{facts}");
+    for lie in [facts.replace("bookworm", "sarge"), facts.replace(&machine.name, "elsewhere"), "{}".into(), "no facts".into()] {
+        std::fs::write(&file, lie).expect("writable");
+        let run = project.provision();
+        assert!(run.stdout.contains("0 changes"), "{run}");
+        assert_eq!(std::fs::read_to_string(&file).expect("facts"), facts);
+    }
+    assert_eq!(machine.sh("ls /etc/at-* | wc -l").trim(), "1");
+}
+
 // U01
 #[test]
 fn a_plan_writes_nothing() {
