@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::aside;
 use super::plan::Planned;
 use super::session::{Heard, Session, Tick};
 use super::wrap::wrap;
@@ -39,8 +40,26 @@ pub enum StepStatus {
     Changed,
     /// It failed with this status.
     Failed(i32),
+    /// It was taken back, or it is what took others back: the old state is there.
+    RolledBack,
     /// The line broke while it ran: it may have happened or not.
     Unknown,
+}
+
+impl StepStatus {
+    /// How a step went that exited with `status`.
+    pub(super) fn of(step: &Step, status: i32) -> Self {
+        match status {
+            0 => Self::Changed,
+            aside::ROLLED_BACK if step.set.is_some() => Self::RolledBack,
+            status => Self::Failed(status),
+        }
+    }
+
+    /// Whether nothing may follow it.
+    pub(super) fn stops(self) -> bool {
+        matches!(self, Self::Failed(_) | Self::RolledBack)
+    }
 }
 
 /// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
@@ -69,6 +88,7 @@ pub(super) fn prepare(run: &str, wait: u64) -> Script {
         "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
         &[],
     );
+    script.append(&aside::tidy());
     script.line("fi", &[]);
     script.line("hoist_e lock \"$hoist_locked\"", &[]);
     script
@@ -130,7 +150,7 @@ pub(super) fn run(
     let changes: Vec<(usize, &Step, &crate::resource::Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
-    let mut text = String::from("hoist_batch() {\n");
+    let mut text = format!("{}hoist_batch() {{\n", aside::functions(changes.iter().map(|(_, step, _)| *step)));
     for (index, step, change) in &changes {
         text += &step_text(count, *index, step, change, &nonce);
     }
@@ -177,7 +197,7 @@ pub(super) fn run(
             Heard::Data(..) => {}
             Heard::End(id, status) => {
                 if let (Some(index), Some((_, started))) = (number(id), running.take()) {
-                    let status = if status == 0 { StepStatus::Changed } else { StepStatus::Failed(status) };
+                    let status = StepStatus::of(&steps[index], status);
                     let elapsed = started.elapsed();
                     event(Event::StepDone { name: name(index), status, elapsed });
                     results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
@@ -188,9 +208,7 @@ pub(super) fn run(
     );
     match answers {
         Ok(answers) => {
-            for (result, (index, ..)) in
-                results.iter_mut().zip(&changes).filter(|(result, _)| matches!(result.status, StepStatus::Failed(_)))
-            {
+            for (result, (index, ..)) in results.iter_mut().zip(&changes).filter(|(result, _)| result.status.stops()) {
                 let said =
                     |id: String| answers.get(&id).map(|answer| [&answer.stdout[..], &answer.stderr[..]].concat()).unwrap_or_default();
                 // Content that could not be staged explains the step that missed it.
@@ -221,6 +239,10 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
     for key in &step.notify {
         head.append(&pend(key));
     }
+    head.append(&aside::keep(step, change));
+    if step.set.is_some() {
+        head.append(&aside::decides(step));
+    }
     let blob = script.blob().map(|blob| format!(" 4<\"$hoist_stage/\"{}", blob.sha256)).unwrap_or_default();
     let mut strict = Script::new();
     strict.line("set -e", &[]).append(script);
@@ -250,25 +272,22 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
 /// Writes a handler into the journal on the host, before the change that asks for it (law 5).
 fn pend(key: &str) -> Script {
     let mut script = Script::new();
-    let file = journal_name(key);
+    let file = aside::name(key);
     script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
     script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
     script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
     script
 }
 
-/// Takes handlers out of the journal: they have run.
+/// Takes handlers out of the journal: they have run. What was put aside for them goes last, for it is nobody's then.
 pub(super) fn forget(keys: &[String]) -> Script {
     let mut script = Script::new();
     for key in keys {
-        script.line("rm -f \"$hoist_pending/\"{}", &[&journal_name(key)]);
+        script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
+        script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
     }
     script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
     script
-}
-
-fn journal_name(key: &str) -> String {
-    crate::shell::sha256(key.as_bytes())[..16].to_string()
 }
 
 fn last_lines(text: &[u8], count: usize) -> Vec<u8> {

@@ -56,6 +56,8 @@ pub enum HostFailure {
     Plan(Vec<(String, Unreadable)>),
     /// A step failed.
     Step(StepResult),
+    /// This step took back what the run had changed: the old state is there.
+    RolledBack(StepResult),
     /// Another run holds the lock; who.
     Locked(String),
     /// The user interrupted the run; what was begun was finished.
@@ -103,6 +105,8 @@ pub struct HostReport {
     pub same: usize,
     /// Steps and handlers that changed something or failed, in the order in which they ran.
     pub results: Vec<StepResult>,
+    /// How many of them had changed something that was put back.
+    pub taken_back: usize,
     /// Handlers that were notified and did not run, by key: the next run starts with them.
     pub pending: Vec<String>,
     /// How long it took, from the first connection; without the time in which a plan waited for an answer.

@@ -2,6 +2,7 @@
 //! what happens on the way goes out as `Event`s. Only this room holds connections.
 
 mod apply;
+mod aside;
 mod event;
 mod facts;
 mod fleet;

@@ -24,6 +24,10 @@ pub struct Step {
     pub environment: Vec<(String, String)>,
     /// Keys of the handlers that a change notifies.
     pub notify: Vec<String>,
+    /// Those of them that check the files which notified them: what a change replaces is put aside for them.
+    pub sets: Vec<String>,
+    /// Of a step of a handler that checks: the key of the handler.
+    pub set: Option<String>,
     /// The task.
     pub span: Span,
 }
@@ -95,6 +99,7 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
         }
     }
     settle_notify(&mut all, &mut problems);
+    settle_sets(&mut all);
     problems.or(all)
 }
 
@@ -164,6 +169,8 @@ impl Reader<'_> {
             run_as,
             environment,
             notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
+            sets: Vec::new(),
+            set: None,
             span: task.span.clone(),
         }))
     }
@@ -230,5 +237,18 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
                 }
             }
         }
+    }
+}
+
+/// The files that notify a handler which checks them are a set: all of them stay, or none.
+fn settle_sets(all: &mut PlaySteps) {
+    let checks = |handler: &&Handler| handler.steps.iter().any(|step| step.resource.validates());
+    let checking: Vec<String> = all.handlers.iter().filter(checks).map(|handler| handler.key.clone()).collect();
+    for handler in all.handlers.iter_mut().filter(|handler| checking.contains(&handler.key)) {
+        handler.steps.iter_mut().for_each(|step| step.set = Some(handler.key.clone()));
+    }
+    let of_handlers = all.handlers.iter_mut().flat_map(|handler| handler.steps.iter_mut());
+    for step in all.steps.iter_mut().chain(of_handlers) {
+        step.sets = step.notify.iter().filter(|key| checking.contains(key)).cloned().collect();
     }
 }

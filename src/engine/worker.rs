@@ -35,6 +35,8 @@ pub(super) struct Worker<'a> {
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
     report: HostReport,
+    /// Results of steps whose files belong to a set, by their place in the report, with the keys of the sets.
+    members: Vec<(usize, Vec<String>)>,
     id: String,
     /// Nothing more is to be done here.
     over: bool,
@@ -64,7 +66,7 @@ impl<'a> Worker<'a> {
         let id = Nonce::random().as_str().to_string();
         let Preview { plays, pending, line, .. } = preview;
         report.pending = pending.clone();
-        Self { orders, reconnect, event, line, plays, pending, report, id, over, prepared: false, batches: 0 }
+        Self { orders, reconnect, event, line, plays, pending, report, members: Vec::new(), id, over, prepared: false, batches: 0 }
     }
 
     /// Whether the host failed.
@@ -105,6 +107,7 @@ impl<'a> Worker<'a> {
             let result = match &self.report.failure {
                 None => format!("done, {} changed", self.report.changed()),
                 Some(HostFailure::Step(result)) => format!("failed at {}", result.name),
+                Some(HostFailure::RolledBack(result)) => format!("rolled back at {}", result.name),
                 Some(HostFailure::Interrupted) => "interrupted".to_string(),
                 Some(_) => "failed".to_string(),
             };
@@ -167,8 +170,9 @@ impl<'a> Worker<'a> {
     fn catch_up(&mut self, handlers: &[Handler], mut left: Vec<String>) -> Result<(bool, Vec<String>), HostFailure> {
         match self.handle(handlers, &mut left) {
             Ok(any) => Ok((any, Vec::new())),
-            Err(HostFailure::Step(_) | HostFailure::Plan(_)) => {
+            Err(HostFailure::Step(_) | HostFailure::RolledBack(_) | HostFailure::Plan(_)) => {
                 self.report.results.retain(|result| !matches!(result.status, StepStatus::Failed(_)));
+                self.members.clear();
                 left.retain(|key| self.report.pending.contains(key));
                 Ok((true, left))
             }
@@ -209,12 +213,15 @@ impl<'a> Worker<'a> {
                 }
             }
             let stopped = results.len() < batch.len();
-            let failed = results.iter().find(|result| matches!(result.status, StepStatus::Failed(_))).cloned();
+            let failed = results.iter().find(|result| result.status.stops()).cloned();
             let unknown = results.iter().any(|result| result.status == StepStatus::Unknown);
             let done = if stopped { batch[results.len()].step } else { next + end };
             self.report.same += (done - next).saturating_sub(results.len());
+            let sets = batch.iter().zip(0..results.len()).map(|(planned, at)| (self.report.results.len() + at, &steps[planned.step].sets));
+            self.members.extend(sets.filter(|(_, sets)| !sets.is_empty()).map(|(at, sets)| (at, sets.clone())));
             self.report.results.extend(results);
             match (failed, lost) {
+                (Some(result), _) if result.status == StepStatus::RolledBack => return Err(HostFailure::RolledBack(result)),
                 (Some(result), _) => return Err(HostFailure::Step(result)),
                 (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure)),
                 _ if self.orders.interrupt.level() > 0 && (stopped || end < plan.len()) => return Err(HostFailure::Interrupted),
@@ -298,12 +305,27 @@ impl<'a> Worker<'a> {
                 continue;
             }
             any = true;
-            let more = self.steps(&handler.steps, None)?;
+            let more = match self.steps(&handler.steps, None) {
+                Err(failure @ HostFailure::RolledBack(_)) => {
+                    self.rolled_back(&handler.key);
+                    return Err(failure);
+                }
+                ran => ran?,
+            };
             notified.extend(more);
             self.line.session.ask(apply::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
             self.report.pending.retain(|key| *key != handler.key);
         }
         Ok(any)
+    }
+
+    /// The set of this handler is back as it was, so nothing is due for it.
+    fn rolled_back(&mut self, key: &String) {
+        self.report.pending.retain(|pending| pending != key);
+        for (at, _) in self.members.iter().filter(|(_, sets)| sets.contains(key)) {
+            self.report.results[*at].status = StepStatus::RolledBack;
+            self.report.taken_back += 1;
+        }
     }
 }
 
@@ -331,8 +353,7 @@ fn settled(steps: &[Step], (count, batch): (usize, &[&Planned]), mut results: Ve
         let begun = journal.lines().any(|line| line.starts_with(&format!("begin {count}.{} ", planned.step)));
         let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {count}.{} ", planned.step))?.parse().ok());
         let status = match (begun, ended) {
-            (_, Some(0)) => StepStatus::Changed,
-            (_, Some(status)) => StepStatus::Failed(status),
+            (_, Some(status)) => StepStatus::of(step, status),
             (true, None) => StepStatus::Unknown,
             (false, None) => break,
         };

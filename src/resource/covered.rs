@@ -50,6 +50,10 @@ impl Resource for Covered {
         self.inner.reach()
     }
 
+    fn validates(&self) -> bool {
+        self.inner.validates()
+    }
+
     fn subject(&self) -> String {
         self.cover.text(&self.inner.subject())
     }

@@ -78,6 +78,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What it is about, for people: `/etc/motd`, `nginx`.
     fn subject(&self) -> String;
 
+    /// Whether it first checks the files that it is about to bring into effect, so that they can be put back.
+    fn validates(&self) -> bool {
+        false
+    }
+
     /// Asks what it must know of the host.
     fn probe(&self, probe: &mut Probe);
 
@@ -96,6 +101,10 @@ pub trait Resource: Send + Sync {
     fn reach(&self) -> Reach;
     /// See [`Kind::subject`].
     fn subject(&self) -> String;
+    /// See [`Kind::validates`].
+    fn validates(&self) -> bool {
+        false
+    }
     /// See [`Kind::probe`].
     fn probe(&self, probe: &mut Probe);
     /// See [`Kind::plan`].
@@ -116,6 +125,10 @@ impl<K: Kind> Resource for K {
 
     fn subject(&self) -> String {
         Kind::subject(self)
+    }
+
+    fn validates(&self) -> bool {
+        Kind::validates(self)
     }
 
     fn probe(&self, probe: &mut Probe) {

@@ -40,6 +40,7 @@ pub struct Args {
     #[serde(default)]
     daemon_reload: bool,
     /// A command that must succeed before the unit is started, restarted or reloaded; if it fails, the unit is left as it is.
+    /// In a handler, the files and links that notified it are then put back as they were before the run.
     validate: Option<String>,
 }
 
@@ -86,6 +87,10 @@ impl Kind for Service {
 
     fn subject(&self) -> String {
         self.unit.as_deref().map_or("systemd", |unit| unit.strip_suffix(".service").unwrap_or(unit)).to_string()
+    }
+
+    fn validates(&self) -> bool {
+        self.args.validate.is_some()
     }
 
     fn probe(&self, probe: &mut Probe) {

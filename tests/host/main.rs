@@ -13,6 +13,7 @@ mod roles;
 mod run;
 mod runtimes;
 mod secrets;
+mod sets;
 mod sshd;
 mod transport;
 mod vagrant;
