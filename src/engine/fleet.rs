@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::host::{self, HostFailure, HostReport, Preview, Target};
-use super::worker::{Orders, Worker};
+use super::worker::{Orders, Wires, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};
 use crate::shell::{Answers, Script};
 use crate::transport::{Connection, Failure};
@@ -88,22 +88,11 @@ impl Fleet<'_> {
         orders: &Orders<'_>,
         events: Events<'_>,
     ) -> Vec<HostReport> {
-        let names: Vec<String> = previewed.iter().map(|previewed| previewed.host.clone()).collect();
-        let event_of: Vec<_> = names.iter().map(|name| move |event: Event| events(name, event)).collect();
-        let connect_of: Vec<_> = names
-            .iter()
-            .map(|name| {
-                move || {
-                    let target = self.targets.iter().find(|target| target.name == *name);
-                    connect(target.expect("it was previewed from these targets"))
-                }
-            })
-            .collect();
         let started = Instant::now();
         let mut hosts: Vec<Host<'_>> = Vec::new();
-        for ((previewed, event), reconnect) in previewed.into_iter().zip(&event_of).zip(&connect_of) {
+        for previewed in previewed {
             let state = match previewed.outcome {
-                Ok(preview) => Ok(Worker::new(preview, orders, reconnect, event)),
+                Ok(preview) => Ok(Worker::new(preview, orders, self.wires(&previewed.host, connect, events))),
                 Err(failure) => Err(HostReport { host: previewed.host.clone(), failure: Some(failure), ..HostReport::default() }),
             };
             hosts.push(Host { name: previewed.host, before: previewed.elapsed, took: Duration::ZERO, state });
@@ -121,8 +110,14 @@ impl Fleet<'_> {
         })
     }
 
+    /// What the worker of a host talks through.
+    pub(super) fn wires<'w>(&'w self, host: &str, connect: Connect<'w>, events: Events<'w>) -> Wires<'w> {
+        let target = self.targets.iter().find(|target| target.name == host).expect("every host of a run is a target");
+        Wires { reconnect: Box::new(move || connect(target)), event: Box::new(move |event| events(&target.name, event)) }
+    }
+
     // The work waits for the network, so the pool has a thread for each host and not for each processor.
-    fn pool(&self) -> rayon::ThreadPool {
+    pub(super) fn pool(&self) -> rayon::ThreadPool {
         let threads = self.forks.clamp(1, self.targets.len().max(1));
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system can start a few threads")
     }

@@ -20,6 +20,7 @@ use crate::shell::Answers;
 use crate::transport::{Connection, Failure};
 
 /// A host to work on.
+#[derive(Clone)]
 pub struct Target<'a> {
     /// Its name in the inventory.
     pub name: String,

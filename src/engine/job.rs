@@ -1,7 +1,9 @@
 //! What is to be done: which verb of which roles, in which order, on which hosts.
 
+use std::collections::BTreeMap;
+
 use super::rolling::Rolling;
-use crate::project::{Library, Manner, Role};
+use crate::project::{Given, Library, Manner, Role};
 use crate::template::Templates;
 use crate::yaml::{Entry, Node};
 
@@ -50,6 +52,17 @@ pub struct RoleCall {
     pub manner: Manner,
     /// Whether it applies.
     pub when: Option<Node>,
+}
+
+impl RoleCall {
+    /// The winners of a host's variables, with the role's own defaults below them.
+    pub(super) fn given<'a>(&'a self, host: &BTreeMap<String, Given<'a>>) -> BTreeMap<String, Given<'a>> {
+        let defaults = self.role.inputs.iter();
+        let mut given: BTreeMap<String, Given<'_>> =
+            defaults.filter_map(|input| Some((input.name.clone(), Given { node: input.default.as_ref()?, secret: false }))).collect();
+        given.extend(host.iter().map(|(name, value)| (name.clone(), *value)));
+        given
+    }
 }
 
 impl Job<'_> {

@@ -3,6 +3,7 @@
 
 mod apply;
 mod aside;
+mod crew;
 mod event;
 mod facts;
 mod fleet;
@@ -19,6 +20,7 @@ mod worker;
 mod wrap;
 
 pub use apply::{StepResult, StepStatus};
+pub use crew::{Crew, Extra, host_inputs};
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};

@@ -70,13 +70,7 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
     let mut problems = Diagnostics::new();
     let mut all = PlaySteps { steps: Vec::new(), handlers: Vec::new() };
     for call in &play.roles {
-        let mut given: BTreeMap<String, Given<'_>> = call
-            .role
-            .inputs
-            .iter()
-            .filter_map(|input| Some((input.name.clone(), Given { node: input.default.as_ref()?, secret: false })))
-            .collect();
-        given.extend(host.given.iter().map(|(name, value)| (name.clone(), *value)));
+        let given = call.given(host.given);
         let base = RoleScope::new(job.templates, job.library, &call.role, given, host.fixed.clone());
         let scope = Scope::new(&base).with(play.vars.iter().chain(&call.vars).cloned());
         if problems.take(scope.check_inputs()).is_none() {

@@ -8,7 +8,7 @@ use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
-use super::{Event, Handler, Phase, Step};
+use super::{Event, Handler, Phase, PlaySteps, Step};
 use crate::resource::Unreadable;
 use crate::shell::{Answer, Nonce};
 use crate::transport::{Cause, Connection, Failure};
@@ -26,20 +26,27 @@ pub struct Orders<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Where a worker's line comes from, and where its events go.
+pub(super) struct Wires<'a> {
+    /// Connects once more when the line broke.
+    pub reconnect: Box<dyn Fn() -> Result<Box<dyn Connection>, Failure> + Send + Sync + 'a>,
+    /// Takes what happens.
+    pub event: Box<dyn Fn(Event) + Send + Sync + 'a>,
+}
+
 /// Works on one host.
 pub(super) struct Worker<'a> {
-    orders: &'a Orders<'a>,
-    reconnect: &'a (dyn Fn() -> Result<Box<dyn Connection>, Failure> + Sync),
-    event: &'a (dyn Fn(Event) + Sync),
-    line: Line,
+    pub(super) orders: &'a Orders<'a>,
+    wires: Wires<'a>,
+    pub(super) line: Line,
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
-    report: HostReport,
+    pub(super) report: HostReport,
     /// Results of steps whose files belong to a set, by their place in the report, with the keys of the sets.
     members: Vec<(usize, Vec<String>)>,
     id: String,
     /// Nothing more is to be done here.
-    over: bool,
+    pub(super) over: bool,
     /// The lock is ours.
     prepared: bool,
     /// How many batches were begun; the journal names a step by its batch and its number.
@@ -48,25 +55,37 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// Takes a host over from its plan. Nothing is done yet.
-    pub fn new(
-        preview: Preview,
-        orders: &'a Orders<'a>,
-        reconnect: &'a (dyn Fn() -> Result<Box<dyn Connection>, Failure> + Sync),
-        event: &'a (dyn Fn(Event) + Sync),
-    ) -> Self {
-        let mut report = HostReport { host: preview.host.clone(), ..HostReport::default() };
+    pub fn new(preview: Preview, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
         let failures = preview.failures();
         let idle = !preview.has_changes() && preview.interrupted.is_none();
+        let Preview { host, plays, pending, line, .. } = preview;
+        let mut worker = Self::open(&host, line, orders, wires);
         if !failures.is_empty() {
-            report.failure = Some(HostFailure::Plan(failures));
+            worker.report.failure = Some(HostFailure::Plan(failures));
         } else if idle {
-            report.same = preview.plays.iter().map(|play| play.planned.len()).sum();
+            worker.report.same = plays.iter().map(|play| play.planned.len()).sum();
         }
-        let over = idle || report.failure.is_some();
-        let id = Nonce::random().as_str().to_string();
-        let Preview { plays, pending, line, .. } = preview;
-        report.pending = pending.clone();
-        Self { orders, reconnect, event, line, plays, pending, report, members: Vec::new(), id, over, prepared: false, batches: 0 }
+        worker.over = idle || worker.report.failure.is_some();
+        worker.report.pending = pending.clone();
+        Self { plays, pending, ..worker }
+    }
+
+    /// Takes a host over without a plan: its verbs come one by one. What earlier runs left behind is left to them.
+    pub fn open(host: &str, line: Line, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
+        let report = HostReport { host: host.to_string(), ..HostReport::default() };
+        Self {
+            orders,
+            wires,
+            line,
+            plays: Vec::new(),
+            pending: Vec::new(),
+            report,
+            members: Vec::new(),
+            id: Nonce::random().as_str().to_string(),
+            over: false,
+            prepared: false,
+            batches: 0,
+        }
     }
 
     /// Whether the host failed.
@@ -113,22 +132,22 @@ impl<'a> Worker<'a> {
             };
             let _ = self.line.session.ask(apply::finish(&result).text());
         }
-        (self.event)(Event::Phase(Phase::Done));
+        (self.wires.event)(Event::Phase(Phase::Done));
         self.report
     }
 
-    fn fail(&mut self, failure: HostFailure) {
+    pub(super) fn fail(&mut self, failure: HostFailure) {
         self.over = true;
         self.report.failure = Some(failure);
-        (self.event)(Event::Phase(Phase::Done));
+        (self.wires.event)(Event::Phase(Phase::Done));
     }
 
     /// Takes the lock and starts the journal, before the first change.
-    fn prepare(&mut self) -> Result<(), HostFailure> {
+    pub(super) fn prepare(&mut self) -> Result<(), HostFailure> {
         if self.prepared {
             return Ok(());
         }
-        (self.event)(Event::Phase(Phase::Applying));
+        (self.wires.event)(Event::Phase(Phase::Applying));
         self.lock(self.orders.lock_wait)?;
         self.line.session.ask(apply::start_journal(&self.id).text()).map_err(HostFailure::Unknown)?;
         self.prepared = true;
@@ -150,16 +169,20 @@ impl<'a> Worker<'a> {
     }
 
     fn work(&mut self, play: PlayPreview) -> Result<(), HostFailure> {
-        let PlayPreview { mut steps, planned, .. } = play;
+        // The plan was made for the host as it was before anything was done on it.
+        let fresh = self.report.results.is_empty();
+        self.run(play.steps, fresh.then_some(play.planned))
+    }
+
+    /// Runs steps and the handlers they notify, with a plan if there is one that holds.
+    pub(super) fn run(&mut self, mut steps: PlaySteps, planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
         let handlers = std::mem::take(&mut steps.handlers);
         // What an earlier run left behind comes first.
         let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
         let (before, due) = self.catch_up(&handlers, left)?;
-        // The plan was made for the host as it was before anything was done on it.
-        let fresh = !before && self.report.results.is_empty();
-        let mut notified = self.steps(&steps.steps, fresh.then_some(planned))?;
+        let mut notified = self.steps(&steps.steps, planned.filter(|_| !before))?;
         add(&mut notified, &due);
         self.handle(&handlers, &mut notified)?;
         Ok(())
@@ -258,7 +281,7 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         };
-        match apply::run(session, steps, (count, batch), self.event, &mut tick) {
+        match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
@@ -269,20 +292,21 @@ impl<'a> Worker<'a> {
     }
 
     /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    fn mend(&mut self) -> Result<String, Failure> {
+    pub(super) fn mend(&mut self) -> Result<String, Failure> {
         let started = Instant::now();
         let lock = |failure: HostFailure| match failure {
             HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
             _ => Failure::new(Cause::Lost, "the step still runs on the host"),
         };
         loop {
-            let attempt =
-                (self.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(|(line, _)| {
+            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
+                |(line, _)| {
                     self.line = line;
                     self.lock(RECONNECT.as_secs()).map_err(lock)?;
                     let answers = self.line.session.ask(apply::read_journal().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
-                });
+                },
+            );
             match attempt {
                 Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
                 Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),

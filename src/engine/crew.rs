@@ -1,0 +1,228 @@
+//! Hosts that go through several verbs together: each keeps its line and its lock from the first to the last, and
+//! whoever leads them decides between the verbs what comes next. `hoist deploy` is made of it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use serde_json::{Map, Value as Json};
+
+use super::facts::Facts;
+use super::fleet::{Connect, Fleet};
+use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
+use super::worker::{Orders, Worker};
+use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
+use crate::diagnostic::Diagnostics;
+use crate::project::{RoleScope, Scope};
+use crate::shell::{Answers, Script};
+
+/// Variables that hoist itself sets for a host, by its name.
+pub type Extra<'a> = &'a (dyn Fn(&str) -> Map<String, Json> + Sync);
+
+/// Hosts with open lines.
+pub struct Crew<'a> {
+    targets: &'a [Target<'a>],
+    members: Vec<Member<'a>>,
+    pool: rayon::ThreadPool,
+}
+
+struct Member<'a> {
+    at: usize,
+    facts: Facts,
+    began: Instant,
+    state: Result<Worker<'a>, HostReport>,
+    /// When its last verb ended, well.
+    through: Option<Instant>,
+}
+
+impl<'a> Crew<'a> {
+    /// Connects to all hosts of the fleet and reads their facts. Nothing is done on them yet.
+    pub fn open(fleet: &'a Fleet<'a>, job: &Job<'_>, connect: Connect<'a>, orders: &'a Orders<'a>, events: Events<'a>) -> Self {
+        let pool = fleet.pool();
+        let one = |(at, target): (usize, &'a Target<'a>)| {
+            let began = Instant::now();
+            events(&target.name, Event::Phase(Phase::Connecting));
+            let opened = connect(target).and_then(|connection| host::open(connection, target.privilege(job)));
+            let (state, facts) = match opened {
+                Ok((line, facts)) => (Ok(Worker::open(&target.name, line, orders, fleet.wires(&target.name, connect, events))), facts),
+                Err(failure) => (Err(failed(&target.name, HostFailure::Unreachable(failure))), Facts::default()),
+            };
+            Member { at, facts, began, state, through: None }
+        };
+        let members = pool.install(|| fleet.targets.par_iter().enumerate().map(one).collect());
+        Self { targets: &fleet.targets, members, pool }
+    }
+
+    /// The hosts that are well, in their order.
+    pub fn well(&self) -> Vec<&'a str> {
+        let well = self.members.iter().filter(|member| member.state.as_ref().is_ok_and(|worker| !worker.failed()));
+        well.map(|member| self.targets[member.at].name.as_str()).collect()
+    }
+
+    /// Whether a host failed so far.
+    pub fn failed(&self) -> bool {
+        self.well().len() < self.members.len()
+    }
+
+    /// What hosts that are well answer to a script that only looks; `None` asks nothing of one. A host whose line broke
+    /// has failed.
+    pub fn ask(&mut self, script: &(dyn Fn(&str) -> Option<Script> + Sync)) -> BTreeMap<String, Answers> {
+        let targets = self.targets;
+        let one = |member: &mut Member<'a>| {
+            let name = targets[member.at].name.as_str();
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed())?;
+            let answers = worker.line.session.ask(script(name)?.text());
+            Some((name.to_string(), answers.map_err(|failure| worker.fail(HostFailure::Unknown(failure))).ok()?))
+        };
+        self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
+    }
+
+    /// The value of each of the inputs of `role` for a host, by its name, as tasks would see them.
+    ///
+    /// # Errors
+    /// All that is wrong in them.
+    pub fn inputs(&self, job: &Job<'_>, host: &str, role: &str, extra: Extra<'_>) -> Result<Option<Map<String, Json>>, Diagnostics> {
+        let Some(member) = self.members.iter().find(|member| self.targets[member.at].name == host) else { return Ok(None) };
+        host_inputs(job, &with(&self.targets[member.at], extra), &member.facts, role)
+    }
+
+    /// What a verb would do on the hosts that are well, for the preview.
+    pub fn preview(&mut self, job: &Job<'_>, extra: Extra<'_>) -> BTreeMap<String, Vec<PlayPreview>> {
+        let targets = self.targets;
+        let one = |member: &mut Member<'a>| {
+            let target = &targets[member.at];
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed())?;
+            let plays = settle(job, &with(target, extra), &member.facts).and_then(|plays| worker.look(plays));
+            let plays = plays.map_err(|failure| worker.fail(failure)).ok()?;
+            Some((target.name.clone(), plays))
+        };
+        self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
+    }
+
+    /// Takes the locks of all hosts that are well, in the order of their names, so that two runs cannot wait for each
+    /// other; true when it has all of them.
+    pub fn hold(&mut self) -> bool {
+        let mut members: Vec<&mut Member<'a>> = self.members.iter_mut().collect();
+        members.sort_by_key(|member| self.targets[member.at].name.clone());
+        members.iter_mut().filter_map(|member| member.state.as_mut().ok()).all(|worker| worker.hold())
+    }
+
+    /// Runs a verb of the roles on these hosts; true when all of them came through.
+    pub fn verb(&mut self, job: &Job<'_>, hosts: &[String], extra: Extra<'_>) -> bool {
+        let targets = self.targets;
+        let one = |member: &mut Member<'a>| {
+            let target = &targets[member.at];
+            if !hosts.contains(&target.name) {
+                return true;
+            }
+            let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return false };
+            let done = settle(job, &with(target, extra), &member.facts)
+                .and_then(|plays| plays.into_iter().try_for_each(|(_, steps)| worker.run(steps, None)));
+            member.through = done.is_ok().then(Instant::now);
+            done.map_err(|failure| worker.fail(failure)).is_ok()
+        };
+        self.pool.install(|| self.members.par_iter_mut().map(one).reduce(|| true, |all, one| all && one))
+    }
+
+    /// From the first host that came through the last verb to the last one.
+    pub fn spread(&self, hosts: &[String]) -> std::time::Duration {
+        let of = self.members.iter().filter(|member| hosts.contains(&self.targets[member.at].name));
+        let times: Vec<Instant> = of.filter_map(|member| member.through).collect();
+        times.iter().max().zip(times.iter().min()).map(|(last, first)| *last - *first).unwrap_or_default()
+    }
+
+    /// Lets hosts that failed take part again, to be put back; their failure stays in their report. One whose line broke
+    /// is connected to once more. Interruptions are not heeded from here on.
+    pub fn revive(&mut self, orders: &'a Orders<'a>) {
+        self.pool.install(|| {
+            self.members.par_iter_mut().filter_map(|member| member.state.as_mut().ok()).for_each(|worker| worker.revive(orders));
+        });
+    }
+
+    /// A host that is not to go on, and why.
+    pub fn fail(&mut self, host: &str, failure: &HostFailure) {
+        let member = self.members.iter_mut().find(|member| self.targets[member.at].name == host);
+        if let Some(worker) = member.and_then(|member| member.state.as_mut().ok()) {
+            worker.fail(failure.clone());
+        }
+    }
+
+    /// Brings the run to its end on every host.
+    pub fn end(self) -> Vec<HostReport> {
+        let end = |member: Member<'a>| {
+            let report = member.state.map_or_else(|report| report, Worker::end);
+            HostReport { elapsed: member.began.elapsed(), ..report }
+        };
+        let Self { members, pool, .. } = self;
+        pool.install(|| members.into_par_iter().map(end).collect())
+    }
+}
+
+impl<'a> Worker<'a> {
+    /// Takes the lock; whether it has it.
+    fn hold(&mut self) -> bool {
+        if !self.over
+            && let Err(failure) = self.prepare()
+        {
+            self.fail(failure);
+        }
+        !self.over
+    }
+
+    /// Plans steps, without doing anything.
+    fn look(&mut self, plays: Vec<(usize, PlaySteps)>) -> Result<Vec<PlayPreview>, HostFailure> {
+        let mut previews = Vec::new();
+        for (play, steps) in plays {
+            let all: Vec<&Step> = steps.steps.iter().collect();
+            let reply = host::probe(&mut self.line.session, &all).map_err(HostFailure::Unreachable)?;
+            let planned = plan(all.into_iter().enumerate(), reply);
+            previews.push(PlayPreview { play, steps, planned });
+        }
+        Ok(previews)
+    }
+
+    /// Goes on after a failure, with other orders. A line that broke is mended first.
+    fn revive(&mut self, orders: &'a Orders<'a>) {
+        self.orders = orders;
+        let lost = matches!(self.report.failure, Some(HostFailure::Unknown(_)));
+        self.over = lost && self.mend().is_err();
+    }
+}
+
+/// The target with what hoist sets for it.
+fn with<'t>(target: &Target<'t>, extra: Extra<'_>) -> Target<'t> {
+    let mut target = target.clone();
+    let more = extra(&target.name);
+    target.fixed.extend(more);
+    target
+}
+
+fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<(usize, PlaySteps)>, HostFailure> {
+    host::settle(job, target, facts).map_err(HostFailure::Tasks)
+}
+
+/// The inputs of `role` as the tasks of a target would see them; `None` when no play of the target has that role.
+///
+/// # Errors
+/// All that is wrong in them.
+pub fn host_inputs(job: &Job<'_>, target: &Target<'_>, facts: &Facts, role: &str) -> Result<Option<Map<String, Json>>, Diagnostics> {
+    let plays = job.plays.iter().filter(|play| play.hosts.contains(&target.name));
+    let found = plays.flat_map(|play| play.roles.iter().map(move |call| (play, call))).find(|(_, call)| call.role.name == role);
+    let Some((play, call)) = found else { return Ok(None) };
+    let mut fixed = target.fixed.clone();
+    fixed.insert("facts".to_string(), Json::Object(facts.values.clone()));
+    let base = RoleScope::new(job.templates, job.library, &call.role, call.given(&target.given), fixed);
+    let scope = Scope::new(&base).with(play.vars.iter().chain(&call.vars).cloned());
+    let mut problems = Diagnostics::new();
+    problems.take(scope.check_inputs());
+    let mut values = Map::new();
+    for input in &call.role.inputs {
+        let value = problems.take(scope.variable(&input.name)).flatten();
+        values.insert(input.name.clone(), value.unwrap_or_default());
+    }
+    problems.or(Some(values))
+}
+
+fn failed(host: &str, failure: HostFailure) -> HostReport {
+    HostReport { host: host.to_string(), failure: Some(failure), ..HostReport::default() }
+}
