@@ -77,6 +77,8 @@ pub struct Preview {
     pub pending: Vec<String>,
     /// An earlier run that did not come to its end: who, and at which step.
     pub interrupted: Option<String>,
+    /// What the host answered, kept when some steps may be for another host to do.
+    pub(super) reply: Option<Reply>,
     pub(super) line: Line,
 }
 
@@ -134,6 +136,7 @@ impl Preview {
         let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
         let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
         let reply = probe(&mut line.session, &all).map_err(HostFailure::Unreachable)?;
+        let kept = all.iter().any(|step| step.once.is_some()).then(|| reply.clone());
         let mut verdicts = plan(all.into_iter().enumerate(), reply).into_iter();
         let plays = plays
             .into_iter()
@@ -142,7 +145,7 @@ impl Preview {
                 PlayPreview { play, steps, planned }
             })
             .collect();
-        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, interrupted: facts.interrupted, line })
+        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, interrupted: facts.interrupted, reply: kept, line })
     }
 
     /// Remote processes started so far.

@@ -11,6 +11,7 @@ pub mod history;
 mod host;
 mod interrupt;
 mod job;
+mod once;
 mod plan;
 mod privilege;
 mod rolling;

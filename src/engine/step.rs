@@ -28,6 +28,8 @@ pub struct Step {
     pub sets: Vec<String>,
     /// Of a step of a handler that checks: the key of the handler.
     pub set: Option<String>,
+    /// What it is called among the hosts of the play, when one of them does it for all.
+    pub once: Option<String>,
     /// The task.
     pub span: Span,
 }
@@ -69,7 +71,7 @@ pub struct HostValues<'a> {
 pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<PlaySteps, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut all = PlaySteps { steps: Vec::new(), handlers: Vec::new() };
-    for call in &play.roles {
+    for (number, call) in play.roles.iter().enumerate() {
         let given = call.given(host.given);
         let base = RoleScope::new(job.templates, job.library, &call.role, given, host.fixed.clone());
         let scope = Scope::new(&base).with(play.vars.iter().chain(&call.vars).cloned());
@@ -82,7 +84,11 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
         if applies {
             for task in call.role.verbs.get(job.verb).into_iter().flatten() {
                 if reader.tagged(task) {
-                    all.steps.extend(problems.take(reader.steps(task, &scope)).unwrap_or_default());
+                    let mut steps = problems.take(reader.steps(task, &scope)).unwrap_or_default();
+                    for (item, step) in steps.iter_mut().enumerate().filter(|_| task.once) {
+                        step.once = Some(format!("{number} {} {item}", task.span));
+                    }
+                    all.steps.extend(steps);
                 }
             }
         }
@@ -165,6 +171,7 @@ impl Reader<'_> {
             notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
             sets: Vec::new(),
             set: None,
+            once: None,
             span: task.span.clone(),
         }))
     }

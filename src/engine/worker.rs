@@ -1,11 +1,13 @@
 //! One host, the second half of a run: apply what was planned, probing again behind every change of unknown reach, until
 //! nothing is left; then the handlers. A broken line is mended once, and the host's own journal says what happened.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::apply::{self, StepResult, StepStatus};
 use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
+use super::once::Once;
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
 use super::{Event, Handler, Phase, PlaySteps, Step};
@@ -49,6 +51,10 @@ pub(super) struct Worker<'a> {
     pub(super) over: bool,
     /// The lock is ours.
     prepared: bool,
+    /// There is nothing to do but what another host does for all: it needs no lock, as long as that one does it.
+    waits: bool,
+    /// Who does what is done once for all hosts of the play.
+    once: Arc<Once>,
     /// How many batches were begun; the journal names a step by its batch and its number.
     batches: usize,
 }
@@ -57,7 +63,9 @@ impl<'a> Worker<'a> {
     /// Takes a host over from its plan. Nothing is done yet.
     pub fn new(preview: Preview, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
         let failures = preview.failures();
-        let idle = !preview.has_changes() && preview.interrupted.is_none();
+        let waits = preview.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict == Verdict::Elsewhere);
+        let nothing = !preview.has_changes() && preview.interrupted.is_none();
+        let (waits, idle) = (nothing && waits, nothing && !waits);
         let Preview { host, plays, pending, line, .. } = preview;
         let mut worker = Self::open(&host, line, orders, wires);
         if !failures.is_empty() {
@@ -67,7 +75,7 @@ impl<'a> Worker<'a> {
         }
         worker.over = idle || worker.report.failure.is_some();
         worker.report.pending = pending.clone();
-        Self { plays, pending, ..worker }
+        Self { plays, pending, waits, ..worker }
     }
 
     /// Takes a host over without a plan: its verbs come one by one. What earlier runs left behind is left to them.
@@ -84,6 +92,8 @@ impl<'a> Worker<'a> {
             id: Nonce::random().as_str().to_string(),
             over: false,
             prepared: false,
+            waits: false,
+            once: Arc::default(),
             batches: 0,
         }
     }
@@ -101,15 +111,21 @@ impl<'a> Worker<'a> {
     }
 
     /// Does what the play of this number has for the host.
-    pub fn play(&mut self, number: usize) {
+    pub fn play(&mut self, number: usize, once: &Arc<Once>) {
         if self.over {
             return;
         }
         let Some(at) = self.plays.iter().position(|play| play.play == number) else { return };
         let play = self.plays.remove(at);
-        if let Err(failure) = self.prepare().and_then(|()| self.work(play)) {
+        if let Err(failure) = self.among(once).work(play) {
             self.fail(failure);
         }
+    }
+
+    /// Works beside other hosts from here on.
+    pub fn among(&mut self, once: &Arc<Once>) -> &mut Self {
+        self.once = Arc::clone(once);
+        self
     }
 
     /// Brings the run to its end on this host.
@@ -171,6 +187,9 @@ impl<'a> Worker<'a> {
     fn work(&mut self, play: PlayPreview) -> Result<(), HostFailure> {
         // The plan was made for the host as it was before anything was done on it.
         let fresh = self.report.results.is_empty();
+        if !self.waits {
+            self.prepare()?;
+        }
         self.run(play.steps, fresh.then_some(play.planned))
     }
 
@@ -212,7 +231,17 @@ impl<'a> Worker<'a> {
             if self.orders.interrupt.level() > 0 {
                 return Err(HostFailure::Interrupted);
             }
-            let plan = match planned.take() {
+            let once = steps[next].once.as_deref();
+            if let Some(key) = once {
+                if !self.once.turn(&self.report.host, key, self.orders.interrupt)? {
+                    planned = planned.map(|mut planned| planned.split_off(1));
+                    self.report.same += 1;
+                    next += 1;
+                    continue;
+                }
+                planned = planned.filter(|planned| planned[0].verdict != Verdict::Elsewhere);
+            }
+            let mut plan = match planned.take() {
                 Some(planned) => planned,
                 None => {
                     let left: Vec<&Step> = steps[next..].iter().collect();
@@ -220,13 +249,16 @@ impl<'a> Worker<'a> {
                     plan(left.into_iter().enumerate().map(|(at, step)| (next + at, step)), reply)
                 }
             };
-            let end = plan.iter().position(|planned| planned.verdict.unsure()).unwrap_or(plan.len());
+            let sure = plan.iter().position(|planned| planned.verdict.unsure()).unwrap_or(plan.len());
+            // What one host does for all stands alone, so that the others wait no longer than needed.
+            let alone = if once.is_some() { Some(1) } else { steps[next..].iter().position(|step| step.once.is_some()) };
+            let end = alone.map_or(sure, |alone| alone.min(sure));
             let failed = failures(&plan[..end], steps);
             if !failed.is_empty() {
                 return Err(HostFailure::Plan(failed));
             }
             let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
-            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch) };
+            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch)? };
             for (planned, result) in batch.iter().zip(&results) {
                 let keys = &steps[planned.step].notify;
                 // The journal is written before the step runs, so a failed one leaves its handlers there too.
@@ -243,10 +275,10 @@ impl<'a> Worker<'a> {
             let sets = batch.iter().zip(0..results.len()).map(|(planned, at)| (self.report.results.len() + at, &steps[planned.step].sets));
             self.members.extend(sets.filter(|(_, sets)| !sets.is_empty()).map(|(at, sets)| (at, sets.clone())));
             self.report.results.extend(results);
-            match (failed, lost) {
+            match (failed, &lost) {
                 (Some(result), _) if result.status == StepStatus::RolledBack => return Err(HostFailure::RolledBack(result)),
                 (Some(result), _) => return Err(HostFailure::Step(result)),
-                (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure)),
+                (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure.clone())),
                 _ if self.orders.interrupt.level() > 0 && (stopped || end < plan.len()) => return Err(HostFailure::Interrupted),
                 // The line was mended: what was not begun is probed anew.
                 (None, Some(_)) => {}
@@ -258,13 +290,19 @@ impl<'a> Worker<'a> {
                 }
                 (None, None) => {}
             }
+            if let Some(key) = once.filter(|_| done > next) {
+                self.once.done(key);
+            }
+            // What stands behind a step that is done once is still as it was planned.
+            planned = (lost.is_none() && end < sure).then(|| plan.split_off(end));
             next = done;
         }
         Ok(notified)
     }
 
     /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
-    fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> (Vec<StepResult>, Option<Failure>) {
+    fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
+        self.prepare()?;
         self.batches += 1;
         let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
@@ -281,14 +319,14 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         };
-        match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
+        Ok(match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
                 Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
             },
-        }
+        })
     }
 
     /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.

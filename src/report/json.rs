@@ -141,6 +141,7 @@ fn plan_step(step: &Step) -> Fields {
 fn verdict(verdict: &Verdict) -> Fields {
     match verdict {
         Verdict::Same => fields(json!({ "verdict": "same" })),
+        Verdict::Elsewhere => fields(json!({ "verdict": "elsewhere" })),
         Verdict::PerhapsSame => fields(json!({ "verdict": "perhaps_same" })),
         Verdict::Change(planned) => joined([fields(json!({ "verdict": "change" })), change(planned)]),
         Verdict::Perhaps(planned) => joined([fields(json!({ "verdict": "perhaps" })), change(planned)]),

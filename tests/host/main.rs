@@ -7,6 +7,7 @@ mod fleet;
 mod login;
 mod machine;
 mod matrix;
+mod once;
 mod parity;
 mod programs;
 mod roles;
