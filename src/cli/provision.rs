@@ -1,5 +1,7 @@
 //! `hoist provision`: plan, ask, apply.
 
+use std::time::Duration;
+
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
 use super::{ExitCode, Outcome, Stop, ask};
@@ -126,7 +128,8 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
     let run = run_line(&work, verb);
-    let orders = Orders { run: &run, lock_wait: args.lock_wait, interrupt: interrupt() };
+    let confirm = Duration::from_secs(work.project.config.settings.confirm_timeout.into());
+    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, interrupt: interrupt() };
     let reports = work
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::aside;
 use super::plan::Planned;
 use super::session::{Heard, Session, Tick};
+use super::switch::{self, Guard};
 use super::wrap::wrap;
 use super::{Event, Step};
 use crate::diagnostic::Span;
@@ -63,10 +64,10 @@ impl StepStatus {
 }
 
 /// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
-/// change. `run` says who runs what; the lock is waited for as long as `wait` says (seconds).
+/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds).
 ///
 /// Frame `lock` has status 73 when another run holds the lock, and prints who.
-pub(super) fn prepare(run: &str, wait: u64) -> Script {
+pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
     let mut script = Script::new();
     script.line("hoist_b lock; hoist_run={}; hoist_locked=1", &[run]);
     // A link or somebody else's folder in its place would lead root astray.
@@ -88,7 +89,7 @@ pub(super) fn prepare(run: &str, wait: u64) -> Script {
         "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
         &[],
     );
-    script.append(&aside::tidy());
+    script.append(&switch::leave_none(id)).append(&aside::tidy());
     script.line("fi", &[]);
     script.line("hoist_e lock \"$hoist_locked\"", &[]);
     script
@@ -143,18 +144,19 @@ pub(super) fn kill() -> Script {
 pub(super) fn run(
     session: &mut Session,
     steps: &[Step],
-    (count, batch): (usize, &[&Planned]),
+    (count, batch, mut guard): (usize, &[&Planned], Guard),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
     let changes: Vec<(usize, &Step, &crate::resource::Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
-    let mut text = format!("{}hoist_batch() {{\n", aside::functions(changes.iter().map(|(_, step, _)| *step)));
+    let (before, behind) = guard.around();
+    let mut text = format!("{}{before}hoist_batch() {{\n", aside::functions(changes.iter().map(|(_, step, _)| *step)));
     for (index, step, change) in &changes {
-        text += &step_text(count, *index, step, change, &nonce);
+        text += &step_text(count, *index, step, change, &guard.before(change), &nonce);
     }
-    text += "}\nhoist_batch\n";
+    text += &format!("}}\nhoist_batch\n{behind}");
 
     let mut results: Vec<StepResult> = Vec::new();
     for (index, _, change) in &changes {
@@ -233,7 +235,7 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
+fn step_text(batch: usize, index: usize, step: &Step, change: &Change, guarded: &str, nonce: &Nonce) -> String {
     let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
@@ -262,7 +264,7 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
     };
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
-        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
+        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
          {close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
         head.text()

@@ -24,11 +24,18 @@ pub(super) fn functions<'a>(steps: impl IntoIterator<Item = &'a Step>) -> &'stat
 pub(super) fn keep(step: &Step, change: &Change) -> Script {
     let mut script = Script::new();
     for key in &step.sets {
-        for (path, after) in &change.after {
-            // A folder that stays keeps what is in it, so only its owner and mode change.
-            let stays = after.stat.as_ref().is_some_and(|stat| stat.kind == FileKind::Directory);
-            script.line("hoist_aside {} {} {}", &[&name(key), path, if stays { "bare" } else { "whole" }]);
-        }
+        script.append(&copies(&name(key), change));
+    }
+    script
+}
+
+/// Puts aside what `change` replaces, for a set of this name.
+pub(super) fn copies(set: &str, change: &Change) -> Script {
+    let mut script = Script::new();
+    for (path, after) in &change.after {
+        // A folder that stays keeps what is in it, so only its owner and mode change.
+        let stays = after.stat.as_ref().is_some_and(|stat| stat.kind == FileKind::Directory);
+        script.line("hoist_aside {} {} {}", &[set, path, if stays { "bare" } else { "whole" }]);
     }
     script
 }
@@ -40,10 +47,11 @@ pub(super) fn decides(step: &Step) -> Script {
     script
 }
 
-/// Sets whose handler is not pending are through.
+/// Sets whose handler is not pending are through; what a watchdog needs is not.
 pub(super) fn tidy() -> Script {
     let mut script = Script::new();
     script.line("for hoist_path in \"$hoist_state\"/aside/*; do", &[]);
+    script.line("  if [ \"$hoist_path\" = \"$hoist_state/aside/switch\" ] && [ -e \"$hoist_state/switch/undo\" ]; then continue; fi", &[]);
     script.line("  if [ -d \"$hoist_path\" ] && [ ! -e \"$hoist_pending/${hoist_path##*/}\" ]; then rm -rf \"$hoist_path\"; fi", &[]);
     script.line("done", &[]);
     script

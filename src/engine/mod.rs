@@ -11,12 +11,14 @@ pub mod history;
 mod host;
 mod interrupt;
 mod job;
+mod mend;
 mod once;
 mod plan;
 mod privilege;
 mod rolling;
 mod session;
 mod step;
+mod switch;
 mod worker;
 mod wrap;
 

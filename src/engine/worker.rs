@@ -2,21 +2,20 @@
 //! nothing is left; then the handlers. A broken line is mended once, and the host's own journal says what happened.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::apply::{self, StepResult, StepStatus};
 use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
+use super::mend::settled;
 use super::once::Once;
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
+use super::switch::Switch;
 use super::{Event, Handler, Phase, PlaySteps, Step};
 use crate::resource::Unreadable;
-use crate::shell::{Answer, Nonce};
+use crate::shell::Nonce;
 use crate::transport::{Cause, Connection, Failure};
-
-/// How long a line that broke is tried again.
-const RECONNECT: Duration = Duration::from_secs(60);
 
 /// What all workers of a run are told.
 pub struct Orders<'a> {
@@ -24,6 +23,8 @@ pub struct Orders<'a> {
     pub run: &'a str,
     /// How long to wait for another run on the same host, in seconds.
     pub lock_wait: u64,
+    /// How long the host waits for a new connection after a change to the ways in, before it puts the old state back.
+    pub confirm: Duration,
     /// Whether the user wants the run to end.
     pub interrupt: &'a Interrupt,
 }
@@ -39,14 +40,20 @@ pub(super) struct Wires<'a> {
 /// Works on one host.
 pub(super) struct Worker<'a> {
     pub(super) orders: &'a Orders<'a>,
-    wires: Wires<'a>,
+    pub(super) wires: Wires<'a>,
     pub(super) line: Line,
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
     pub(super) report: HostReport,
     /// Results of steps whose files belong to a set, by their place in the report, with the keys of the sets.
     members: Vec<(usize, Vec<String>)>,
-    id: String,
+    pub(super) id: String,
+    /// The handlers of the play that runs.
+    pub(super) handlers: Arc<Vec<Handler>>,
+    /// What was changed of the ways to the host and is not confirmed yet.
+    pub(super) switch: Switch,
+    /// The host was put back in order after the plan was made.
+    moved: bool,
     /// Nothing more is to be done here.
     pub(super) over: bool,
     /// The lock is ours.
@@ -89,6 +96,9 @@ impl<'a> Worker<'a> {
             pending: Vec::new(),
             report,
             members: Vec::new(),
+            handlers: Arc::default(),
+            switch: Switch::default(),
+            moved: false,
             id: Nonce::random().as_str().to_string(),
             over: false,
             prepared: false,
@@ -170,11 +180,14 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn lock(&mut self, wait: u64) -> Result<(), HostFailure> {
-        let answers = self.line.session.ask(apply::prepare(self.orders.run, wait).text()).map_err(HostFailure::Unknown)?;
+    pub(super) fn lock(&mut self, wait: u64) -> Result<(), HostFailure> {
+        let answers = self.line.session.ask(apply::prepare(self.orders.run, &self.id, wait).text()).map_err(HostFailure::Unknown)?;
         let lock = answers.get("lock").cloned().unwrap_or_default();
         match lock.status {
-            0 => Ok(()),
+            0 => {
+                self.moved |= lock.text().contains("hoist-put-back");
+                Ok(())
+            }
             73 => Err(HostFailure::Locked(lock.text().trim().to_string())),
             _ => {
                 let words = String::from_utf8_lossy(&lock.stderr).trim().to_string();
@@ -195,13 +208,19 @@ impl<'a> Worker<'a> {
 
     /// Runs steps and the handlers they notify, with a plan if there is one that holds.
     pub(super) fn run(&mut self, mut steps: PlaySteps, planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
-        let handlers = std::mem::take(&mut steps.handlers);
+        self.handlers = Arc::new(std::mem::take(&mut steps.handlers));
+        let ran = self.all(&steps.steps, planned);
+        self.settle_ways(ran)
+    }
+
+    fn all(&mut self, steps: &[Step], planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
+        let handlers = Arc::clone(&self.handlers);
         // What an earlier run left behind comes first.
         let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
         let (before, due) = self.catch_up(&handlers, left)?;
-        let mut notified = self.steps(&steps.steps, planned.filter(|_| !before))?;
+        let mut notified = self.steps(steps, planned.filter(|_| !before && !self.moved))?;
         add(&mut notified, &due);
         self.handle(&handlers, &mut notified)?;
         Ok(())
@@ -233,7 +252,10 @@ impl<'a> Worker<'a> {
             }
             let once = steps[next].once.as_deref();
             if let Some(key) = once {
-                if !self.once.turn(&self.report.host, key, self.orders.interrupt)? {
+                self.hold_on(true);
+                let ours = self.once.turn(&self.report.host, key, self.orders.interrupt);
+                self.hold_on(false);
+                if !ours? {
                     planned = planned.map(|mut planned| planned.split_off(1));
                     self.report.same += 1;
                     next += 1;
@@ -274,7 +296,9 @@ impl<'a> Worker<'a> {
             self.report.same += (done - next).saturating_sub(results.len());
             let sets = batch.iter().zip(0..results.len()).map(|(planned, at)| (self.report.results.len() + at, &steps[planned.step].sets));
             self.members.extend(sets.filter(|(_, sets)| !sets.is_empty()).map(|(at, sets)| (at, sets.clone())));
+            let first = self.report.results.len();
             self.report.results.extend(results);
+            self.note(&batch, first);
             match (failed, &lost) {
                 (Some(result), _) if result.status == StepStatus::RolledBack => return Err(HostFailure::RolledBack(result)),
                 (Some(result), _) => return Err(HostFailure::Step(result)),
@@ -303,6 +327,7 @@ impl<'a> Worker<'a> {
     /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
     fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
         self.prepare()?;
+        let guard = self.guard(steps, batch)?;
         self.batches += 1;
         let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
@@ -319,7 +344,7 @@ impl<'a> Worker<'a> {
             }
             Ok(())
         };
-        Ok(match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
+        Ok(match apply::run(session, steps, (count, batch, guard), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
@@ -327,35 +352,6 @@ impl<'a> Worker<'a> {
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
             },
         })
-    }
-
-    /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    pub(super) fn mend(&mut self) -> Result<String, Failure> {
-        let started = Instant::now();
-        let lock = |failure: HostFailure| match failure {
-            HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
-            _ => Failure::new(Cause::Lost, "the step still runs on the host"),
-        };
-        loop {
-            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
-                |(line, _)| {
-                    self.line = line;
-                    self.lock(RECONNECT.as_secs()).map_err(lock)?;
-                    let answers = self.line.session.ask(apply::read_journal().text())?;
-                    Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
-                },
-            );
-            match attempt {
-                Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
-                Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),
-                Err(failure)
-                    if started.elapsed() > RECONNECT || !matches!(failure.cause, Cause::Lost | Cause::Timeout | Cause::Refused) =>
-                {
-                    return Err(failure);
-                }
-                Err(_) => std::thread::sleep(Duration::from_secs(1)),
-            }
-        }
     }
 
     /// Runs the notified handlers, in the order of the roles; true when there were any. A handler that notifies
@@ -405,30 +401,4 @@ fn failures(planned: &[Planned], steps: &[Step]) -> Vec<(String, Unreadable)> {
         _ => None,
     });
     failed.collect()
-}
-
-/// The results of a batch whose line broke, completed by the host's journal: a step that ended there has ended.
-fn settled(steps: &[Step], (count, batch): (usize, &[&Planned]), mut results: Vec<StepResult>, journal: &str) -> Vec<StepResult> {
-    results.retain(|result| result.status != StepStatus::Unknown);
-    for planned in &batch[results.len().min(batch.len())..] {
-        let step = &steps[planned.step];
-        let begun = journal.lines().any(|line| line.starts_with(&format!("begin {count}.{} ", planned.step)));
-        let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {count}.{} ", planned.step))?.parse().ok());
-        let status = match (begun, ended) {
-            (_, Some(status)) => StepStatus::of(step, status),
-            (true, None) => StepStatus::Unknown,
-            (false, None) => break,
-        };
-        results.push(StepResult {
-            name: step.name.clone(),
-            status,
-            elapsed: Duration::ZERO,
-            output: Vec::new(),
-            span: Some(step.span.clone()),
-        });
-        if status != StepStatus::Changed {
-            break;
-        }
-    }
-    results
 }

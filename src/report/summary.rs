@@ -122,7 +122,8 @@ fn state(report: &HostReport) -> String {
     let changed = match (report.taken_back, report.changed()) {
         (0, _) => changed,
         (back, 0) => format!("{} changed before it and put back: the host is as it was", count(back, "step")),
-        (back, _) => format!("{changed}; {} more changed and put back", count(back, "step")),
+        (1, _) => format!("{changed}; 1 more changed and was put back"),
+        (back, _) => format!("{changed}; {back} more changed and were put back"),
     };
     if report.pending.is_empty() {
         return changed;

@@ -50,6 +50,10 @@ impl Resource for Covered {
         self.inner.reach()
     }
 
+    fn undo(&self, reply: &Reply) -> Option<crate::shell::Script> {
+        self.inner.undo(reply)
+    }
+
     fn validates(&self) -> bool {
         self.inner.validates()
     }

@@ -27,6 +27,9 @@ pub static PRELUDE: LazyLock<String> = LazyLock::new(|| {
 /// The functions that put aside what a change replaces, and back.
 pub static ASIDE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/aside.sh")]));
 
+/// The functions of the dead man's switch.
+pub static SWITCH: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/switch.sh")]));
+
 /// Without comments and empty lines.
 fn bare(files: &[&str]) -> String {
     let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));

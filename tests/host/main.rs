@@ -16,6 +16,7 @@ mod runtimes;
 mod secrets;
 mod sets;
 mod sshd;
+mod switch;
 mod transport;
 mod vagrant;
 mod web;
