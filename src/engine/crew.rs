@@ -2,6 +2,7 @@
 //! whoever leads them decides between the verbs what comes next. `hoist deploy` is made of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::facts::Facts;
 use super::fleet::{Connect, Fleet};
 use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
+use super::once::{self, Once};
 use super::worker::{Orders, Worker};
 use super::wrap::wrap;
 use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
@@ -168,18 +170,30 @@ impl<'a> Crew<'a> {
     /// Runs a verb of the roles on these hosts; true when all of them came through.
     pub fn verb(&mut self, job: &Job<'_>, hosts: &[String], extra: Extra<'_>) -> bool {
         let targets = self.targets;
+        let named = |member: &&mut Member<'a>| hosts.contains(&targets[member.at].name);
         let one = |member: &mut Member<'a>| {
-            let target = &targets[member.at];
-            if !hosts.contains(&target.name) {
-                return true;
-            }
-            let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return false };
-            let done = settle(job, &with(target, extra), &member.facts)
-                .and_then(|plays| plays.into_iter().try_for_each(|(_, steps)| worker.run(steps, None)));
-            member.through = done.is_ok().then(Instant::now);
-            done.map_err(|failure| worker.fail(failure)).is_ok()
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.over)?;
+            let plays = settle(job, &with(&targets[member.at], extra), &member.facts);
+            plays.map_err(|failure| worker.fail(failure)).ok()
         };
-        self.pool.install(|| self.members.par_iter_mut().map(one).reduce(|| true, |all, one| all && one))
+        let Self { members, pool, .. } = self;
+        let mut plays: Vec<Vec<(usize, PlaySteps)>> =
+            pool.install(|| members.par_iter_mut().filter(named).map(|member| one(member).unwrap_or_default()).collect());
+        for number in 0..job.plays.len() {
+            let once = Arc::new(Once::default());
+            let steps = plays.iter_mut().map(|plays| Some(plays.remove(plays.iter().position(|(play, _)| *play == number)?).1));
+            let work: Vec<(&mut Member<'a>, PlaySteps)> =
+                members.iter_mut().filter(named).zip(steps).filter_map(|(member, steps)| Some((member, steps?))).collect();
+            pool.install(|| {
+                once::led(work, |(member, steps)| {
+                    let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return };
+                    let done = worker.among(&once).run(steps, None).map_err(|failure| worker.fail(failure));
+                    member.through = done.is_ok().then(Instant::now);
+                    once.leave(&targets[member.at].name, done.is_ok());
+                });
+            });
+        }
+        self.members.iter_mut().filter(named).all(|member| member.state.as_ref().is_ok_and(|worker| !worker.over))
     }
 
     /// From the first host that came through the last verb to the last one.

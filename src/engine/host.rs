@@ -59,6 +59,8 @@ pub enum HostFailure {
     Plan(Vec<(String, Unreadable)>),
     /// A step failed.
     Step(StepResult),
+    /// This step took back what the run had changed: the old state is there.
+    RolledBack(StepResult),
     /// Another run holds the lock; who.
     Locked(String),
     /// The user interrupted the run; what was begun was finished.
@@ -81,6 +83,8 @@ pub struct Preview {
     pub interrupted: Option<String>,
     /// Its facts, to be remembered.
     pub facts: Map<String, Json>,
+    /// What the host answered, kept when some steps may be for another host to do.
+    pub(super) reply: Option<Reply>,
     pub(super) line: Line,
 }
 
@@ -110,6 +114,8 @@ pub struct HostReport {
     pub same: usize,
     /// Steps and handlers that changed something or failed, in the order in which they ran.
     pub results: Vec<StepResult>,
+    /// How many of them had changed something that was put back.
+    pub taken_back: usize,
     /// Handlers that were notified and did not run, by key: the next run starts with them.
     pub pending: Vec<String>,
     /// How long it took, from the first connection; without the time in which a plan waited for an answer.
@@ -146,6 +152,7 @@ impl Preview {
             }
         };
         let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
+        let kept = all.iter().any(|step| step.once.is_some()).then(|| reply.clone());
         let mut verdicts = plan(all.into_iter().enumerate(), reply).into_iter();
         let plays = plays
             .into_iter()
@@ -154,7 +161,8 @@ impl Preview {
                 PlayPreview { play, steps, planned }
             })
             .collect();
-        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, interrupted: facts.interrupted, facts: facts.values, line })
+        let (pending, interrupted) = (facts.pending, facts.interrupted);
+        Ok(Self { host: target.name.clone(), plays, pending, interrupted, facts: facts.values, reply: kept, line })
     }
 
     /// Remote processes started so far.

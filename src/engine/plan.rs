@@ -18,6 +18,8 @@ pub enum Verdict {
     Later(Unreadable),
     /// Nothing sensible can be done.
     Failed(Unreadable),
+    /// Another host does this for all (`run_once`).
+    Elsewhere,
 }
 
 /// A step with what is known of it.

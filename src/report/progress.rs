@@ -61,6 +61,7 @@ fn line(host: &str, event: &Event) -> Option<String> {
         StepStatus::Same => return None,
         StepStatus::Changed => style::paint(style::YELLOW, "changed"),
         StepStatus::Failed(_) => style::paint(style::ERROR, "failed"),
+        StepStatus::RolledBack => style::paint(style::ERROR, "rolled back"),
         StepStatus::Unknown => style::paint(style::ERROR, "unknown"),
     };
     Some(format!("{}: {how}: {} ({})\n", escape(host), escape(name), time(*elapsed)))

@@ -7,7 +7,7 @@ use super::style::{BOLD, ERROR, GREEN, YELLOW, paint};
 use super::table::{Cell, Table};
 use super::terminal::escape;
 use super::words::{count, handler, hosts, indent, time};
-use crate::engine::{HostFailure, HostReport, StepStatus};
+use crate::engine::{HostFailure, HostReport, StepResult, StepStatus};
 use crate::shell::quote;
 
 /// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
@@ -42,7 +42,7 @@ pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> Stri
     for report in reports {
         table.row(row(report));
     }
-    table.text() + &cards(reports, again)
+    table.text() + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
 }
 
 /// One line for a run in which nothing had to be done.
@@ -53,6 +53,19 @@ fn unchanged(reports: &[HostReport], elapsed: Duration) -> String {
     };
     let same: usize = reports.iter().map(|report| report.same).sum();
     format!("{}: 0 changes, {same} as wanted, {}\n", paint(BOLD, who), time(elapsed))
+}
+
+/// What an earlier run had left half done, and this one took back before it went on to its end.
+fn taken_back(report: &HostReport) -> String {
+    let steps = report.results.iter().filter(|result| result.status == StepStatus::RolledBack && report.failure.is_none());
+    let line = |step: &StepResult| {
+        format!(
+            "\n{} what an earlier run left was refused and put back first\n{}",
+            paint(BOLD, escape(&report.host) + ":"),
+            failure::step(step)
+        )
+    };
+    steps.map(line).collect()
 }
 
 fn row(report: &HostReport) -> [Cell; 6] {
@@ -120,6 +133,12 @@ fn state(report: &HostReport) -> String {
         0 => "nothing was changed before it".to_string(),
         number => format!("{} changed before it", count(number, "step")),
     };
+    let changed = match (report.taken_back, report.changed()) {
+        (0, _) => changed,
+        (back, 0) => format!("{} changed before it and put back: the host is as it was", count(back, "step")),
+        (1, _) => format!("{changed}; 1 more changed and was put back"),
+        (back, _) => format!("{changed}; {back} more changed and were put back"),
+    };
     if report.pending.is_empty() {
         return changed;
     }
@@ -131,7 +150,6 @@ fn state(report: &HostReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::StepResult;
     use crate::report::sample::{place, plain};
     use crate::transport::{Cause, Failure};
 

@@ -50,6 +50,14 @@ impl Resource for Covered {
         self.inner.reach()
     }
 
+    fn undo(&self, reply: &Reply) -> Option<crate::shell::Script> {
+        self.inner.undo(reply)
+    }
+
+    fn validates(&self) -> bool {
+        self.inner.validates()
+    }
+
     fn subject(&self) -> String {
         self.cover.text(&self.inner.subject())
     }

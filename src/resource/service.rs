@@ -40,6 +40,7 @@ pub struct Args {
     #[serde(default)]
     daemon_reload: bool,
     /// A command that must succeed before the unit is started, restarted or reloaded; if it fails, the unit is left as it is.
+    /// In a handler, the files and links that notified it are then put back as they were before the run.
     validate: Option<String>,
 }
 
@@ -86,6 +87,28 @@ impl Kind for Service {
 
     fn subject(&self) -> String {
         self.unit.as_deref().map_or("systemd", |unit| unit.strip_suffix(".service").unwrap_or(unit)).to_string()
+    }
+
+    /// A unit that did not run then is stopped: the rules of a firewall go with it.
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        let (unit, mut script) = (self.unit.as_ref()?, Script::new());
+        script.line("systemctl daemon-reload", &[]);
+        // A service that went up and down too often, or failed, would not be started.
+        script.line("systemctl reset-failed -- {} 2>/dev/null || :", &[unit]);
+        let ran = reply.unit(unit).is_ok_and(|now| ["active", "reloading", "refreshing"].contains(&now.active.as_str()));
+        script.line(
+            match self.args.state {
+                _ if !ran => "systemctl stop -- {}",
+                Some(State::Restarted) => "systemctl restart -- {}",
+                _ => "systemctl reload-or-restart -- {}",
+            },
+            &[unit],
+        );
+        Some(script)
+    }
+
+    fn validates(&self) -> bool {
+        self.args.validate.is_some()
     }
 
     fn probe(&self, probe: &mut Probe) {

@@ -172,8 +172,9 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     screen.show(output, names.clone());
     let run_line = said::run_line(&format!("hoist {verb} env={environment}"));
     let never = Interrupt::new();
-    let orders = Orders { run: &run_line, lock_wait: consent.lock_wait, interrupt: said::interrupt() };
-    let calm = Orders { interrupt: &never, ..Orders { run: &run_line, lock_wait: consent.lock_wait, interrupt: &never } };
+    let confirm = std::time::Duration::from_secs(ground.project.config.settings.confirm_timeout.into());
+    let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, interrupt };
+    let (orders, calm) = (orders(said::interrupt()), orders(&never));
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);
     let stage = ground.job("stage");
