@@ -13,13 +13,18 @@ use super::fleet::{Connect, Fleet};
 use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
 use super::once::{self, Once};
 use super::worker::{Orders, Worker};
+use super::wrap::wrap;
 use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
 use crate::diagnostic::Diagnostics;
 use crate::project::{RoleScope, Scope};
-use crate::shell::{Answers, Script};
+use crate::shell::{Answer, Answers, Script};
+use crate::transport::{Cause, Failure};
 
 /// Variables that hoist itself sets for a host, by its name.
 pub type Extra<'a> = &'a (dyn Fn(&str) -> Map<String, Json> + Sync);
+
+/// The path of a file on a host, and its owner; `None` for a host that does not get it.
+pub type Place<'a> = &'a (dyn Fn(&str) -> Option<(String, String)> + Sync);
 
 /// Hosts with open lines.
 pub struct Crew<'a> {
@@ -79,6 +84,59 @@ impl<'a> Crew<'a> {
         self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
     }
 
+    /// What a host answers to a script that only looks, as a user.
+    ///
+    /// # Errors
+    /// The line is gone.
+    pub fn ask_as(&mut self, host: &str, user: &str, script: &Script) -> Result<Answer, Failure> {
+        let member = self.members.iter_mut().find(|member| self.targets[member.at].name == host);
+        let worker = member.and_then(|member| member.state.as_mut().ok()).filter(|worker| !worker.over);
+        let Some(worker) = worker else { return Err(Failure::new(Cause::Lost, format!("{host} cannot be asked any more"))) };
+        let session = &mut worker.line.session;
+        let body = wrap(script, Some(user), &[], &session.nonce().clone());
+        let answers = session.ask(&format!("hoist_b asked\n(\n{body}) </dev/null\nhoist_e asked $?\n"))?;
+        Ok(answers.get("asked").cloned().unwrap_or_default())
+    }
+
+    /// Runs a short script on every host whose lock is ours, also on one where a step failed. It cannot fail.
+    pub fn tell(&mut self, script: &(dyn Fn(&str) -> Option<Script> + Sync)) {
+        let targets = self.targets;
+        let one = |member: &mut Member<'a>| {
+            let Some(worker) = member.state.as_mut().ok().filter(|worker| worker.holds()) else { return };
+            if let Some(script) = script(&targets[member.at].name)
+                && let Err(failure) = worker.line.session.ask(script.text())
+            {
+                worker.fail(HostFailure::Unknown(failure));
+            }
+        };
+        self.pool.install(|| self.members.par_iter_mut().for_each(one));
+    }
+
+    /// Puts content into a file on these hosts: `place` says where, and whose it is; true when all of them have it.
+    pub fn push(&mut self, hosts: &[String], bytes: &[u8], place: Place<'_>) -> bool {
+        let (targets, sum) = (self.targets, crate::shell::sha256(bytes));
+        let one = |member: &mut Member<'a>| {
+            let host = targets[member.at].name.as_str();
+            let Some((path, owner)) = place(host).filter(|_| hosts.iter().any(|name| name == host)) else { return true };
+            let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over && worker.holds()) else { return false };
+            let mut script = Script::new();
+            script.line("hoist_b push; ( set -e; [ \"$(sha256sum <\"$hoist_stage/\"{})\" = {} ]", &[&sum, &format!("{sum}  -")]);
+            script.line("chown {} \"$hoist_stage/\"{}; mv -fT \"$hoist_stage/\"{} {} ); hoist_e push $?", &[&owner, &sum, &sum, &path]);
+            let session = &mut worker.line.session;
+            let answer = session.stage("pushed", &sum, bytes).and_then(|()| session.ask(script.text()));
+            let failure = match answer.map(|answers| answers.get("push").cloned().unwrap_or_default()) {
+                Ok(answer) if answer.status == 0 => return true,
+                Ok(answer) => {
+                    HostFailure::Skipped(format!("{path} could not be written: {}", String::from_utf8_lossy(&answer.stderr).trim()))
+                }
+                Err(failure) => HostFailure::Unknown(failure),
+            };
+            worker.fail(failure);
+            false
+        };
+        self.pool.install(|| self.members.par_iter_mut().map(one).reduce(|| true, |all, one| all && one))
+    }
+
     /// The value of each of the inputs of `role` for a host, by its name, as tasks would see them.
     ///
     /// # Errors
@@ -88,12 +146,12 @@ impl<'a> Crew<'a> {
         host_inputs(job, &with(&self.targets[member.at], extra), &member.facts, role)
     }
 
-    /// What a verb would do on the hosts that are well, for the preview.
-    pub fn preview(&mut self, job: &Job<'_>, extra: Extra<'_>) -> BTreeMap<String, Vec<PlayPreview>> {
+    /// What a verb would do on these hosts, as far as they are well, for the preview.
+    pub fn preview(&mut self, job: &Job<'_>, hosts: &[String], extra: Extra<'_>) -> BTreeMap<String, Vec<PlayPreview>> {
         let targets = self.targets;
         let one = |member: &mut Member<'a>| {
             let target = &targets[member.at];
-            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed())?;
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed() && hosts.contains(&target.name))?;
             let plays = settle(job, &with(target, extra), &member.facts).and_then(|plays| worker.look(plays));
             let plays = plays.map_err(|failure| worker.fail(failure)).ok()?;
             Some((target.name.clone(), plays))
@@ -181,6 +239,11 @@ impl<'a> Worker<'a> {
             self.fail(failure);
         }
         !self.over
+    }
+
+    /// Whether its lock is ours, on a line that holds.
+    fn holds(&self) -> bool {
+        self.prepared && !matches!(self.report.failure, Some(HostFailure::Unknown(_)))
     }
 
     /// Plans steps, without doing anything.

@@ -3,6 +3,7 @@
 
 mod apply;
 mod aside;
+pub mod certificates;
 mod crew;
 mod event;
 mod facts;

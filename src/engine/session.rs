@@ -54,11 +54,16 @@ struct Stream {
 }
 
 impl Session {
-    /// Starts the shell with this privilege, and sets it up.
+    /// Starts the shell with this privilege, sets it up, and asks the first `script`: all of it goes out at once, for
+    /// every wait for an answer costs a round trip. `script` may need the nonce of the session.
     ///
     /// # Errors
     /// The login shell runs no commands, root is refused, or the line is gone.
-    pub fn open(connection: &mut dyn Connection, privilege: &Privilege) -> Result<Self, Failure> {
+    pub fn open(
+        connection: &mut dyn Connection,
+        privilege: &Privilege,
+        script: &dyn Fn(&Nonce) -> String,
+    ) -> Result<(Self, Answers), Failure> {
         let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
         let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
@@ -71,13 +76,13 @@ impl Session {
         hello.line("hoist_user=$(id -un); hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist", &[]);
         hello.line("if [ \"$hoist_user\" = root ]; then hoist_state=/var/lib/hoist; fi", &[]);
         hello.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
-        let text = format!("{}{}", hello.text(), *PRELUDE);
+        let text = format!("{}{}\n{}", hello.text(), *PRELUDE, script(&session.nonce));
         if privilege.asks() {
             session.answer_prompt(privilege)?;
         }
         session.send(&text)?;
         match session.listen(Some(Instant::now() + HELLO), &mut |_| {}, &mut || Ok(())) {
-            Ok(_) => Ok(session),
+            Ok(answers) => Ok((session, answers)),
             Err(failure) if failure.cause == Cause::Lost => Err(session.refused(failure, privilege)),
             Err(failure) => Err(failure),
         }
@@ -172,12 +177,14 @@ impl Session {
         self.process.write(bytes, Instant::now() + Duration::from_secs(600))
     }
 
-    fn listen(&mut self, deadline: Option<Instant>, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
+    /// Listens until the last message was answered. Something must be heard until `hello`.
+    fn listen(&mut self, hello: Option<Instant>, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
         let last = format!("m{}", self.messages);
         let mut answers: Answers = BTreeMap::new();
         let (mut out, mut err) = (false, false);
         while !(out && err) {
             let look_up = Instant::now() + TICK;
+            let deadline = hello.filter(|_| answers.is_empty());
             match self.process.read(deadline.map_or(look_up, |deadline| deadline.min(look_up))) {
                 Ok(Output::Stdout(bytes)) => out |= self.stdout.take(&bytes, &last, |answer| &mut answer.stdout, &mut answers, heard),
                 Ok(Output::Stderr(bytes)) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
@@ -260,5 +267,55 @@ impl Stream {
             }
         }
         through
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::transport::LocalConnection;
+
+    /// Counts how often somebody waits for an answer before going on: a round trip each on a real line.
+    struct Counting<T>(T, Arc<AtomicUsize>);
+
+    impl Connection for Counting<LocalConnection> {
+        fn exec(&mut self, command: &str) -> Result<Box<dyn Process>, Failure> {
+            Ok(Box::new(Counting(self.0.exec(command)?, self.1.clone())))
+        }
+
+        fn execs(&self) -> usize {
+            self.0.execs()
+        }
+    }
+
+    impl Process for Counting<Box<dyn Process>> {
+        fn write(&mut self, input: &[u8], deadline: Instant) -> Result<(), Failure> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.write(input, deadline)
+        }
+
+        fn close_input(&mut self) -> Result<(), Failure> {
+            self.0.close_input()
+        }
+
+        fn read(&mut self, deadline: Instant) -> Result<Output, Failure> {
+            self.0.read(deadline)
+        }
+    }
+
+    #[test]
+    fn a_session_and_its_first_answers_cost_one_exchange() {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let mut connection = Counting(LocalConnection::new(), sent.clone());
+        let (mut session, answers) =
+            Session::open(&mut connection, &Privilege::login(), &|_| "hoist_b a; echo first; hoist_e a 3".to_string()).expect("a shell");
+        assert_eq!((answers["a"].text().as_str(), answers["a"].status), ("first\n", 3));
+        assert_eq!(sent.load(Ordering::SeqCst), 1);
+        let answers = session.ask("hoist_b b; echo second; hoist_e b 0").expect("it goes on");
+        assert_eq!((answers["b"].text().as_str(), answers.len()), ("second\n", 1));
+        assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Worker<'a> {
     /// Nothing more is to be done here.
     pub(super) over: bool,
     /// The lock is ours.
-    prepared: bool,
+    pub(super) prepared: bool,
     /// There is nothing to do but what another host does for all: it needs no lock, as long as that one does it.
     waits: bool,
     /// Who does what is done once for all hosts of the play.
@@ -164,7 +164,8 @@ impl<'a> Worker<'a> {
 
     pub(super) fn fail(&mut self, failure: HostFailure) {
         self.over = true;
-        self.report.failure = Some(failure);
+        // The first one is the cause; what follows from it is not.
+        self.report.failure.get_or_insert(failure);
         (self.wires.event)(Event::Phase(Phase::Done));
     }
 
@@ -338,9 +339,8 @@ impl<'a> Worker<'a> {
                 told = level;
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
                 // if nobody had asked, and the run ends behind the batch.
-                if let Ok(mut beside) = Session::open(connection.as_mut(), privilege) {
-                    let _ = beside.ask(if level == 1 { apply::stop() } else { apply::kill() }.text());
-                }
+                let script = if level == 1 { apply::stop() } else { apply::kill() };
+                let _ = Session::open(connection.as_mut(), privilege, &|_| script.text().to_string());
             }
             Ok(())
         };

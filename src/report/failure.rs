@@ -19,6 +19,7 @@ pub fn word(failure: &HostFailure) -> &'static str {
         HostFailure::Locked(_) => "locked",
         HostFailure::Interrupted => "interrupted",
         HostFailure::Skipped(_) => "skipped",
+        HostFailure::Reverted(_) => "rolled back",
     }
 }
 
@@ -41,7 +42,7 @@ pub fn text(failure: &HostFailure) -> String {
         HostFailure::Step(result) | HostFailure::RolledBack(result) => head(escape(&result.name)) + &step(result),
         HostFailure::Locked(who) => head(format!("another run holds the lock: {}", escape(who))),
         HostFailure::Interrupted => head("the step that ran was finished, what was left was not begun".to_string()),
-        HostFailure::Skipped(why) => head(escape(why)),
+        HostFailure::Skipped(why) | HostFailure::Reverted(why) => head(escape(why)),
     }
 }
 

@@ -211,6 +211,7 @@ fn failure(failure: &HostFailure) -> Fields {
         HostFailure::Locked(who) => json!({ "cause": "lock", "message": who }),
         HostFailure::Interrupted => json!({ "cause": "interrupted" }),
         HostFailure::Skipped(why) => json!({ "cause": "skipped", "message": why }),
+        HostFailure::Reverted(why) => json!({ "cause": "rolled back", "message": why }),
     };
     fields(json!({ "failure": why }))
 }
@@ -228,7 +229,7 @@ fn seconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-fn fields(object: Json) -> Fields {
+pub(super) fn fields(object: Json) -> Fields {
     match object {
         Json::Object(fields) => fields,
         other => Map::from_iter([("value".to_string(), other)]),

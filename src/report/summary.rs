@@ -22,8 +22,17 @@ pub fn exit_code(reports: &[HostReport]) -> u8 {
     codes.min().unwrap_or(0)
 }
 
-/// The whole summary. `again` is the command that does the same once more; it is shown with the hosts to run it on.
-pub fn text(reports: &[HostReport], elapsed: Duration, again: &str) -> String {
+/// The command that does the same once more.
+#[derive(Debug, Clone, Copy)]
+pub enum Again<'a> {
+    /// On the hosts that had trouble.
+    There(&'a str),
+    /// On all of them, for they go together.
+    Everywhere(&'a str),
+}
+
+/// The whole summary. `again` is shown beside every trouble.
+pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> String {
     if reports.iter().all(|report| report.failure.is_none() && report.results.is_empty()) {
         return unchanged(reports, elapsed);
     }
@@ -85,7 +94,7 @@ pub fn failed(report: &HostReport) -> usize {
 }
 
 /// A card for each trouble, equal ones of several hosts as one.
-fn cards(reports: &[HostReport], again: &str) -> String {
+fn cards(reports: &[HostReport], again: Again<'_>) -> String {
     let mut cards: Vec<(String, Vec<&str>)> = Vec::new();
     for report in reports {
         let Some(failure) = &report.failure else { continue };
@@ -96,9 +105,14 @@ fn cards(reports: &[HostReport], again: &str) -> String {
         }
     }
     let text = |(card, names): (String, Vec<&str>)| {
-        let quoted: Vec<String> = names.iter().filter_map(|name| quote(name)).collect();
         let who = paint(BOLD, escape(hosts(&names, reports.len())) + ":");
-        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(format!("{again} --limit {}", quoted.join(","))))
+        let next = match again {
+            Again::There(command) => {
+                format!("{command} --limit {}", names.iter().filter_map(|name| quote(name)).collect::<Vec<_>>().join(","))
+            }
+            Again::Everywhere(command) => command.to_string(),
+        };
+        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(next))
     };
     cards.into_iter().map(text).collect()
 }
@@ -150,7 +164,7 @@ mod tests {
     }
 
     fn shown(reports: &[HostReport]) -> String {
-        plain(&text(reports, Duration::from_millis(412), "hoist provision env=prod"))
+        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod")))
     }
 
     fn locked() -> HostFailure {
