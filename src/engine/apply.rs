@@ -132,7 +132,7 @@ pub(super) fn stop() -> Script {
 /// Ends the steps that run, at once: everything in the process group that holds the lock.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM -- \"-$hoist_group\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM \"-$hoist_group\"", &[]);
     script
 }
 
