@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hoist::transport::ssh::HostKeyPolicy;
+use hoist::transport::ssh::{HostKeyPolicy, HostKeys, SshTarget};
 use hoist::transport::{Cause, Connection, Exit, Output};
 
 use super::{connect, drain, run, soon};
+use crate::relay::Relay;
 use crate::sshd::Sshd;
 
 #[test]
@@ -131,31 +132,23 @@ fn what_came_before_a_broken_line_is_read_and_then_it_is_lost() {
     assert_eq!(connection.exec("true").err().expect("gone").cause, Cause::Lost);
 }
 
+/// A relay in front of a server, and how to reach the server through it.
+fn relayed(sshd: &Sshd) -> (Relay, SshTarget, HostKeys) {
+    let relay = Relay::to(sshd.port);
+    let target = SshTarget { port: relay.port, ..sshd.good_target() };
+    let known = sshd.known_hosts(&format!("[127.0.0.1]:{} {}", relay.port, sshd.host_key("ed25519")), HostKeyPolicy::Strict);
+    (relay, target, known)
+}
+
 /// Everything up to the cut is handed out, down to the last byte that crossed the wire.
 #[test]
 fn a_line_that_is_cut_is_lost() {
     let Some(sshd) = Sshd::start() else { return };
-    let relay = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = relay.local_addr().expect("it has one").port();
-    let server = sshd.port;
-    let (sender, ends) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let (client, _) = relay.accept().expect("we come");
-        let host = TcpStream::connect(("127.0.0.1", server)).expect("it listens");
-        sender.send((client.try_clone().expect("cloned"), host.try_clone().expect("cloned"))).expect("it is waited for");
-        let (mut from, mut to) = (host.try_clone().expect("cloned"), client.try_clone().expect("cloned"));
-        thread::spawn(move || std::io::copy(&mut from, &mut to));
-        let _ = std::io::copy(&mut &client, &mut &host);
-    });
-    let mut target = sshd.good_target();
-    target.port = port;
-    let known = sshd.known_hosts(&format!("[127.0.0.1]:{port} {}", sshd.host_key("ed25519")), HostKeyPolicy::Strict);
+    let (relay, target, known) = relayed(&sshd);
     let mut connection = connect(&target, &known).expect("connected");
-    let (client, host) = ends.recv().expect("the relay is up");
     let mut process = connection.exec("echo before; cat").expect("it starts");
     assert_eq!(process.read(soon()).expect("it answers"), Output::Stdout(b"before\n".to_vec()));
-    client.shutdown(Shutdown::Both).expect("cut");
-    host.shutdown(Shutdown::Both).expect("cut");
+    relay.cut();
     assert_eq!(process.read(soon()).expect_err("cut").cause, Cause::Lost);
     drop(process);
     drop(connection);
