@@ -28,8 +28,6 @@ pub struct Target<'a> {
     pub given: BTreeMap<String, Given<'a>>,
     /// `inventory_hostname`, `groups` and the like; the facts are added.
     pub fixed: Map<String, Json>,
-    /// The user that logs in.
-    pub login_user: String,
     /// How that user becomes root.
     pub root: Privilege,
     /// How tasks run where neither task, role nor play says it.
@@ -37,9 +35,9 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// What the session must become for the job.
-    pub(super) fn privilege(&self, job: &Job<'_>) -> Privilege {
-        let needed = self.login_user != "root" && job.becomes(&self.name, &self.manner);
+    /// What the session of `login_user` must become for the job.
+    pub(super) fn privilege(&self, job: &Job<'_>, login_user: &str) -> Privilege {
+        let needed = login_user != "root" && job.becomes(&self.name, &self.manner);
         if needed { self.root.clone() } else { Privilege::login() }
     }
 }
@@ -125,7 +123,7 @@ impl Preview {
     /// # Errors
     /// The session cannot be opened, or the tasks have mistakes.
     pub fn make(connection: Box<dyn Connection>, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
-        let (mut line, facts) = open(connection, target.privilege(job)).map_err(HostFailure::Unreachable)?;
+        let (mut line, facts) = open(target.privilege(job, connection.user()), connection).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
         let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
@@ -165,16 +163,17 @@ impl Preview {
 }
 
 /// Opens a session and asks the facts.
-pub(super) fn open(mut connection: Box<dyn Connection>, privilege: Privilege) -> Result<(Line, Facts), Failure> {
+pub(super) fn open(privilege: Privilege, mut connection: Box<dyn Connection>) -> Result<(Line, Facts), Failure> {
     let (session, answers) = Session::open(connection.as_mut(), &privilege, facts::SCRIPT)?;
-    Ok((Line { connection, session, privilege }, Facts::read(&answers)))
+    let facts = Facts { login_user: connection.user().to_owned(), ..Facts::read(&answers) };
+    Ok((Line { connection, session, privilege }, facts))
 }
 
 /// The number and the steps of each play for a host with these facts.
 pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<(usize, PlaySteps)>, Diagnostics> {
     let mut fixed = target.fixed.clone();
     fixed.insert("facts".to_string(), json!(facts.values));
-    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &target.login_user, manner: &target.manner };
+    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &facts.login_user, manner: &target.manner };
     let mut problems = Diagnostics::new();
     let plays = job.plays.iter().enumerate().filter(|(_, play)| play.hosts.contains(&target.name));
     let settled: Vec<(usize, PlaySteps)> =

@@ -281,7 +281,7 @@ impl<'a> Worker<'a> {
             _ => Failure::new(Cause::Lost, "the step still runs on the host"),
         };
         loop {
-            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
+            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(self.line.privilege.clone(), connection)).and_then(
                 |(line, _)| {
                     self.line = line;
                     self.lock(RECONNECT.as_secs()).map_err(lock)?;
