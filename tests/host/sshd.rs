@@ -112,7 +112,7 @@ impl Sshd {
 
     /// The server, with these keys.
     pub fn target(&self, keys: Keys) -> SshTarget {
-        SshTarget { host: "127.0.0.1".to_owned(), port: self.port, user: self.user.clone(), keys }
+        SshTarget::new("127.0.0.1", self.port, &self.user, keys)
     }
 
     /// The server, with the key file that it lets in.

@@ -4,10 +4,11 @@ mod hostile;
 mod keys;
 mod known;
 mod process;
+mod ways;
 
 use std::time::{Duration, Instant};
 
-use hoist::transport::ssh::{HostKeys, SshConnection, SshTarget};
+use hoist::transport::ssh::{HostKeys, Patience, SshConnection, SshTarget};
 use hoist::transport::{Connection, Exit, Failure, Output, Process};
 
 /// Longer than anything here takes.
@@ -18,7 +19,7 @@ fn soon() -> Instant {
 }
 
 fn connect(target: &SshTarget, known: &HostKeys) -> Result<SshConnection, Failure> {
-    SshConnection::connect(target, known, LONG)
+    SshConnection::connect(target, known, Patience::to_connect(LONG))
 }
 
 /// Why there is no connection.
@@ -38,7 +39,7 @@ fn drain(process: &mut dyn Process) -> (Vec<u8>, Vec<u8>, Exit) {
     }
 }
 
-fn run(connection: &mut SshConnection, command: &str) -> (String, String, Exit) {
+fn run(connection: &mut dyn Connection, command: &str) -> (String, String, Exit) {
     let (stdout, stderr, exit) = drain(&mut *connection.exec(command).expect("it starts"));
     (String::from_utf8(stdout).expect("text"), String::from_utf8(stderr).expect("text"), exit)
 }
