@@ -41,6 +41,7 @@ pub struct OpenSshConnection {
     folder: TempDir,
     host: String,
     user: String,
+    forward_agent: bool,
     execs: usize,
 }
 
@@ -84,7 +85,7 @@ impl OpenSshConnection {
                 }
             }
         }
-        Ok(Self { master, folder, host: wanted.host.clone(), user: target.user.clone(), execs: 0 })
+        Ok(Self { master, folder, host: wanted.host.clone(), user: target.user.clone(), forward_agent, execs: 0 })
     }
 }
 
@@ -94,6 +95,9 @@ impl Connection for OpenSshConnection {
         let socket = self.folder.path().join("s");
         let mut ssh = Command::new("ssh");
         ssh.arg("-F").arg(self.folder.path().join("config")).arg("-S").arg(&socket);
+        if self.forward_agent {
+            ssh.arg("-A");
+        }
         // Without its master it would connect by itself: that must lead nowhere.
         ssh.args(["-o", "ProxyCommand=false", "--", &self.host, command]);
         let process = LocalProcess::start(&mut ssh);

@@ -130,8 +130,12 @@ fn network(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Resu
         }
         Way::Through(hop) => hop,
     };
-    let network = network(hop, host_keys, patience)?;
     let at_hop = |failure: Failure| Failure { message: format!("jump host `{}`: {}", hop.host, failure.message), ..failure };
+    let network = network(hop, host_keys, patience).map_err(|(shown, failure)| match hop.way {
+        // The jump host before this one is named already.
+        Way::Through(_) => (shown, failure),
+        _ => (shown, at_hop(failure)),
+    })?;
     let connection = match connect_hop(network, hop, host_keys, patience) {
         Ok(connection) => connection,
         Err((shown, failure)) => return Err((shown, at_hop(failure))),

@@ -1,8 +1,9 @@
-//! A line that a test holds in its hand: a relay in front of a server, which stops, goes on and is cut on demand.
+//! A line that a test holds in its hand: a relay in front of a server, which falls silent and is cut on demand.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Passes on what comes, for every connection to its port.
@@ -13,9 +14,7 @@ pub struct Relay {
 
 #[derive(Default)]
 struct State {
-    /// How many more pieces the server may say; `None` is no limit.
-    answers: Mutex<Option<usize>>,
-    changed: Condvar,
+    silent: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -41,15 +40,9 @@ impl Relay {
         Self { port, state }
     }
 
-    /// From here on the server is heard this many times more, and then no more: the line is up and silent.
-    pub fn silence_after(&self, answers: usize) {
-        *self.state.answers.lock().expect("no panic") = Some(answers);
-    }
-
-    /// All is heard again, and what was held back.
-    pub fn heal(&self) {
-        *self.state.answers.lock().expect("no panic") = None;
-        self.state.changed.notify_all();
+    /// From here on the server is not heard: the line is up and silent.
+    pub fn silence(&self) {
+        self.state.silent.store(true, Ordering::SeqCst);
     }
 
     /// Ends all connections.
@@ -63,12 +56,12 @@ impl Relay {
 fn answers(mut from: TcpStream, mut to: TcpStream, state: &State) {
     let mut piece = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut piece) {
-        let mut left = state.answers.lock().expect("no panic");
-        while *left == Some(0) {
-            left = state.changed.wait(left).expect("no panic");
+        if state.silent.load(Ordering::SeqCst) {
+            // Not even an end: the other side would hear that.
+            loop {
+                thread::park();
+            }
         }
-        *left = left.map(|left| left - 1);
-        drop(left);
         if to.write_all(&piece[..count]).is_err() {
             break;
         }

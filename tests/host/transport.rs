@@ -1,9 +1,13 @@
 //! The transport against a real sshd, and against servers that mean no good.
 
+mod command;
 mod hostile;
+mod jumps;
 mod keys;
 mod known;
+mod openssh;
 mod process;
+mod silence;
 mod ways;
 
 use std::time::{Duration, Instant};

@@ -146,12 +146,10 @@ impl Wire {
                 return Ok(());
             }
             if let Some(how) = &self.ended {
-                if let Some(words) = self.net.last_words() {
-                    return Err(Broken::Gone(words));
-                }
+                let how = self.net.last_words().unwrap_or_else(|| how.clone());
                 return Err(match &self.greeting {
-                    Some(greeting) => greeting.cut_short(how),
-                    None => Broken::Gone(how.clone()),
+                    Some(greeting) => greeting.cut_short(&how),
+                    None => Broken::Gone(how),
                 });
             }
             self.wait(deadline)?;
