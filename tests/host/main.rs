@@ -9,6 +9,7 @@ mod machine;
 mod matrix;
 mod parity;
 mod programs;
+mod reach;
 mod relay;
 mod roles;
 mod run;

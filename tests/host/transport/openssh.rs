@@ -115,3 +115,23 @@ fn a_hostile_configuration_turns_nothing_on() {
     let mut connection = connect(&sshd, &hostile, true).expect("it works");
     assert!(run(&mut connection, "ssh-add -l").0.contains("made for a test"), "the agent is forwarded when the inventory asks for it");
 }
+
+// N09
+#[test]
+fn its_jump_hosts_are_checked_with_our_files_too() {
+    let (Some(sshd), Some(hop)) = (Sshd::start(), Sshd::start()) else { return };
+    let agent = SshAgent::with(&[hop.path("id")]);
+    let jump = ("proxyjump".to_owned(), format!("{}@127.0.0.1:{}", hop.user, hop.port));
+    let wanted = Wanted { options: vec![jump], ..wanted(&sshd) };
+    fs::write(sshd.path("ssh_config"), format!("IdentityAgent {}\n", agent.socket.display())).expect("written");
+    let both = format!("HOST {}\n[127.0.0.1]:{} {}\n", sshd.host_key("ed25519"), hop.port, hop.host_key("ed25519"));
+    for (text, works) in [(both.clone(), true), (both.lines().next().expect("the host's").to_owned() + "\n", false)] {
+        let known = sshd.known_hosts(&text, HostKeyPolicy::Strict);
+        let connection = OpenSshConnection::connect(&wanted, &sshd.good_target(), false, &known, Patience::to_connect(LONG));
+        match connection {
+            Ok(mut connection) => assert_eq!((run(&mut connection, "echo hello").0.as_str(), works), ("hello\n", true)),
+            Err(failure) => assert!(!works && failure.cause == Cause::HostKey, "{failure:?}"),
+        }
+    }
+    assert_eq!(hop.log().matches("Accepted publickey").count(), 1, "{}", hop.log());
+}
