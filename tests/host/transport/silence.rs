@@ -1,6 +1,6 @@
 //! A line that is up, and on which nothing is heard: keep-alives find it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hoist::transport::ssh::{HostKeyPolicy, Patience, SshConnection, SshTarget, Way};
 use hoist::transport::{Cause, Connection, OpenSshConnection, Output};
@@ -55,7 +55,7 @@ fn a_line_that_falls_silent_under_an_upload_is_lost() {
     let mut connection = SshConnection::connect(&target, &known, SILENCE).expect("connected");
     let mut process = connection.exec("cat >/dev/null").expect("it starts");
     relay.silence();
-    let failure = process.write(&vec![b'x'; 50_000_000], Instant::now() + 10 * LONG).expect_err("nobody takes it");
+    let failure = process.write(&vec![b'x'; 50_000_000], soon()).expect_err("nobody takes it");
     assert_eq!(failure.cause, Cause::Lost, "{failure}");
 }
 
