@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::machine::{Project, Run};
+use crate::machine::{Machine, Project, Run};
 use crate::sshd::{Sshd, free_port, make_key, public_half};
 
 /// Servers of our own that one key opens, and a project with a host `web1`.
@@ -16,7 +16,12 @@ struct Site {
 impl Site {
     /// `settings` of the host in the inventory; `FIRST` and `SECOND` stand for the ports of the jump hosts.
     fn start(settings: &str) -> Option<Self> {
-        let (server, first, second) = (Sshd::start()?, Sshd::start()?, Sshd::start()?);
+        Self::start_with(settings, "")
+    }
+
+    /// The same with settings for sshd_config of the server.
+    fn start_with(settings: &str, sshd: &str) -> Option<Self> {
+        let (server, first, second) = (Sshd::start_with(&["ed25519"], sshd)?, Sshd::start()?, Sshd::start()?);
         for hop in [&first, &second] {
             fs::copy(server.path("id.pub"), hop.path("authorized_keys")).expect("copied");
         }
@@ -132,4 +137,50 @@ fn the_system_s_ssh_does_the_same_work() {
     site.known(&[]);
     let run = site.ping();
     assert!(run.status == 3 && run.stderr.contains("host key") && run.stderr.contains("hoist hosts trust env=test"), "{run}");
+}
+
+// N10
+#[test]
+fn nothing_in_a_hostile_configuration_runs() {
+    let Some(site) = Site::start("") else { return };
+    let proof = site.server.path("proof");
+    let config = format!(
+        "Host *\n  PermitLocalCommand yes\n  LocalCommand touch {0}\n  RemoteCommand touch {0}\n  RequestTTY force\n  ForwardAgent yes\n  \
+         ControlMaster auto\n  ControlPath {0}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n",
+        proof.display()
+    );
+    site.project.file("ssh.cfg", &config);
+    for kind in ["ssh", "openssh"] {
+        site.known(&[&site.server]);
+        site.inventory(&format!("ansible_ssh_common_args='-F ssh.cfg' ansible_connection={kind}"));
+        assert_eq!(site.ping().status, 0, "{kind}: {}", site.ping());
+        site.known(&[]);
+        assert_eq!(site.ping().status, 3, "{kind} trusts a key that nobody knows");
+    }
+    assert!(!proof.exists());
+}
+
+// N15
+#[test]
+fn a_server_that_takes_few_connections_is_enough() {
+    let Some(site) = Site::start_with("", "MaxStartups 2:100:3\nMaxSessions 1\nMaxAuthTries 1\n") else { return };
+    for _ in 0..20 {
+        assert_eq!(site.ping().status, 0, "{}", site.ping());
+    }
+    assert_eq!(site.server.log().matches("Connection from").count(), 20, "one connection a run");
+}
+
+/// sshd punishes addresses that fail to log in since OpenSSH 9.8. N16
+#[test]
+fn twenty_runs_earn_no_penalty() {
+    let Some(machine) = Machine::up_with(&["--suite", "trixie"]) else { return };
+    machine.sh("echo 'PerSourcePenalties authfail:60s noauth:60s grace-exceeded:60s min:1s' > /etc/ssh/sshd_config.d/test.conf; systemctl restart ssh");
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision: []\n");
+    for _ in 0..20 {
+        let run = project.hoist(&["ping", "env=test"]);
+        assert_eq!(run.status, 0, "{run}");
+    }
+    let log = machine.sh("journalctl -u ssh --no-pager");
+    assert!(!log.to_lowercase().contains("penalty"), "{log}");
 }

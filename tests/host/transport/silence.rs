@@ -68,7 +68,7 @@ fn a_process_that_is_silent_on_a_line_that_is_up_is_not() {
     let behind = SshTarget { way: Way::Through(Box::new(hop.good_target())), ..target.clone() };
     for target in [target, behind] {
         let mut connection = SshConnection::connect(&target, &known, SILENCE).expect("connected");
-        let mut process = connection.exec("sleep 9; echo awake").expect("it starts");
+        let mut process = connection.exec("sleep 7; echo awake").expect("it starts");
         assert_eq!(process.read(soon()).expect("it answers"), Output::Stdout(b"awake\n".to_vec()));
     }
 }
