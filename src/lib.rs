@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod report;
+pub mod deploy;
 pub mod engine;
 pub mod resource;
 pub mod transport;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::memory;
 use super::secrets::rekey::assets;
 use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
@@ -85,6 +86,11 @@ impl Project {
     /// The same with the identities that were named on the command line.
     pub fn with_identity(self, identity: &[PathBuf]) -> Self {
         Self { identity: identity.to_vec(), ..self }
+    }
+
+    /// Whether an environment wants its name typed.
+    pub fn protected(&self, environment: &str) -> bool {
+        self.config.environments.get(environment).is_some_and(|environment| environment.protected)
     }
 
     /// Where the host keys of an environment are kept.
@@ -232,6 +238,7 @@ impl Site {
                     .map(|user| Node::new(Value::String(user.clone()), Span::whole(&Source::new("ansible_become_user", "")))),
                 ..Manner::default()
             },
+            remembered: memory::recall(&host.name, &host.connection),
         }
     }
 

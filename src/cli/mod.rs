@@ -2,7 +2,10 @@
 //! of its arguments is its help.
 
 mod ask;
+mod certs;
 mod check;
+mod consent;
+mod deploy;
 mod env;
 mod explain;
 mod history;
@@ -10,11 +13,16 @@ mod hosts;
 mod init;
 mod inventory;
 mod load;
+mod maintenance;
+mod memory;
 mod ping;
 mod plan;
 mod provision;
+mod releases;
 mod role;
+mod rollback;
 mod run;
+mod said;
 mod secrets;
 mod selection;
 mod usage;
@@ -45,9 +53,14 @@ enum Command {
     Ping(ping::Args),
     Plan(plan::Args),
     Provision(provision::Args),
+    Deploy(deploy::Args),
+    Rollback(rollback::Args),
+    Releases(releases::Args),
+    Maintenance(maintenance::Args),
     Run(run::Args),
     Hosts(hosts::Args),
     History(history::Args),
+    Certs(certs::Args),
     Role(role::Args),
     Vagrant(vagrant::Args),
     Secrets(secrets::Args),
@@ -60,7 +73,7 @@ pub enum ExitCode {
     Done = 0,
     /// Bad input; nothing was contacted.
     BadInput = 1,
-    /// There are changes to make (only when asked, with `plan --exit-code`).
+    /// There is something to do (only when asked, with `plan --exit-code` or `certs --min-days`).
     Changes = 2,
     /// Some host failed, was not reached, or is in an unknown state.
     HostFailed = 3,
@@ -112,9 +125,14 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
         Command::Ping(args) => ping::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Provision(args) => provision::run(&args),
+        Command::Deploy(args) => deploy::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Releases(args) => releases::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Certs(args) => certs::run(&args),
         Command::Role(args) => role::run(&args),
         Command::Vagrant(args) => vagrant::run(args),
         Command::Secrets(args) => secrets::run(&args),

@@ -1,15 +1,16 @@
 //! `hoist provision`: plan, ask, apply.
 
+use std::time::Duration;
+
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, Stop, ask};
+use super::{ExitCode, Outcome, consent, memory, said};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::engine::{Fleet, Interrupt, Job, Orders, Preview, Previewed};
+use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
-use crate::shell::quote;
 
 /// Bring hosts to the state that the roles describe: show what would change, ask, do it
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[group(skip)]
 pub struct Args {
     #[command(flatten)]
@@ -84,7 +85,7 @@ impl Work {
     }
 
     fn protected(&self) -> bool {
-        self.project.config.environments.get(&self.site.environment.name).is_some_and(|environment| environment.protected)
+        self.project.protected(&self.site.environment.name)
     }
 }
 
@@ -109,7 +110,17 @@ fn unknown_tags(site: &Site, tags: &[String], problems: &mut Diagnostics) {
 /// Probes and plans all hosts, with progress.
 pub fn previews(work: &Work, output: &report::Options) -> Vec<Previewed> {
     let progress = report::Progress::start(output, work.fleet().targets.iter().map(|target| target.name.clone()).collect());
-    work.fleet().preview(&work.job(), &|target| work.lines.connect(target), &|host, event| progress.event(host, event))
+    let fleet = work.fleet();
+    let previewed = fleet.preview(&work.job(), &|target| work.lines.connect(target), &|host, event| progress.event(host, event));
+    for (target, previewed) in fleet.targets.iter().zip(&previewed) {
+        if let (Ok(preview), Some(host)) = (&previewed.outcome, work.site.hosts.iter().find(|host| host.name == target.name))
+            && target.remembered.as_ref() != Some(&preview.facts)
+        {
+            memory::keep(&host.name, &host.connection, &preview.facts);
+        }
+    }
+    drop(progress);
+    previewed
 }
 
 /// The whole of a run that changes hosts.
@@ -121,17 +132,18 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     let changes = previewed.iter().any(|host| host.outcome.as_ref().is_ok_and(Preview::has_changes));
     if changes {
         report::plan(&previewed, &args.output);
-        confirm(&work, args)?;
+        consent::confirm(&work.site.environment.name, work.protected(), args.yes.as_deref(), "Apply these changes?")?;
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = run_line(&work, verb);
-    let orders = Orders { run: &run, lock_wait: args.lock_wait, interrupt: interrupt() };
+    let run = said::run_line(&format!("hoist {verb} env={}", work.site.environment.name));
+    let confirm = Duration::from_secs(work.project.config.settings.confirm_timeout.into());
+    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, interrupt: said::interrupt() };
     let reports = work
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));
     drop(progress);
-    report::summary(&reports, started.elapsed(), &again(&work, args, verb), &args.output);
+    report::summary(&reports, started.elapsed(), report::Again::There(&again(&work, args, verb)), &args.output);
     Ok(match report::exit_code(&reports) {
         0 => ExitCode::Done,
         4 => ExitCode::Locked,
@@ -140,73 +152,10 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     })
 }
 
-/// Ctrl-C, SIGTERM and SIGHUP from here on: the first ends the run after the steps that run, the second at once.
-fn interrupt() -> &'static Interrupt {
-    static INTERRUPT: Interrupt = Interrupt::new();
-    let said = ctrlc::set_handler(|| {
-        INTERRUPT.raise();
-        match INTERRUPT.level() {
-            1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
-            2 => report::note("\nending the steps that run"),
-            _ => std::process::exit(ExitCode::Interrupted as i32),
-        }
-    });
-    // Somebody else's handler (a second run in this process) does the same.
-    let _ = said;
-    &INTERRUPT
-}
-
 /// The command line that does the same once more, without what picks hosts and answers questions.
 fn again(work: &Work, args: &Args, verb: &str) -> String {
     let command = if verb == "provision" { vec![verb.to_string()] } else { vec!["run".to_string(), verb.to_string()] };
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
-    let words = command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags);
-    let safe = |text: &str| quote(text).unwrap_or_default();
-    words.fold("hoist".to_string(), |line, word| match word.split_once('=') {
-        Some((name, value)) => format!("{line} {name}={}", safe(value)),
-        None => format!("{line} {}", safe(&word)),
-    })
-}
-
-/// Who runs what, for the lock and the history on the hosts.
-fn run_line(work: &Work, verb: &str) -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_string());
-    let here = rustix::system::uname();
-    let printable: String = format!("{user}@{}", here.nodename().to_string_lossy()).chars().filter(|c| !c.is_control()).collect();
-    format!("{printable} hoist {verb} env={} (process {})", work.site.environment.name, std::process::id())
-}
-
-fn confirm(work: &Work, args: &Args) -> Result<(), Stop> {
-    let name = &work.site.environment.name;
-    match (&args.yes, work.protected()) {
-        (Some(given), _) if given == name => return Ok(()),
-        (Some(given), false) if given.is_empty() => return Ok(()),
-        (Some(given), _) if !given.is_empty() => {
-            return Err(Diagnostic::error(format!("`--yes={given}` does not name the environment, which is `{name}`"))
-                .help("nothing was changed")
-                .into());
-        }
-        (Some(_), true) => {
-            return Err(Diagnostic::error(format!("the environment `{name}` is protected"))
-                .help(format!("nothing was changed; to go on without a question: --yes={name}"))
-                .into());
-        }
-        (_, _) if !ask::possible() => {
-            return Err(Diagnostic::error("nobody is there to answer, so nothing was changed")
-                .help("run it on a terminal, or with --yes")
-                .into());
-        }
-        _ => {}
-    }
-    let agreed = if work.protected() {
-        ask::line(&format!("The environment {name} is protected. Type its name to apply these changes:")).as_deref() == Some(name.as_str())
-    } else {
-        ask::yes("Apply these changes?")
-    };
-    if agreed {
-        return Ok(());
-    }
-    report::line("nothing was changed");
-    Err(Stop::Said(ExitCode::BadInput))
+    said::again(command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
 }

@@ -7,7 +7,7 @@ use crate::project::variables;
 use crate::project::{Definition, Pattern};
 
 /// Words that pick an environment and set variables.
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug, Clone, Default)]
 #[group(skip)]
 pub struct Words {
     /// The environment (the same as `env=NAME`)
@@ -24,7 +24,7 @@ pub struct Words {
 }
 
 /// Words that pick hosts.
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug, Clone, Default)]
 #[group(skip)]
 pub struct Hosts {
     /// Only these hosts: names, groups, globs; `,` joins, `&` keeps what is in both, `!` leaves out
@@ -45,7 +45,7 @@ pub struct Hosts {
 }
 
 /// Words that pick tasks.
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug, Clone, Default)]
 #[group(skip)]
 pub struct Tags {
     /// Only tasks with one of these tags; the name of a role is a tag of all its tasks

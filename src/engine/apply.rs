@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::aside;
 use super::plan::Planned;
 use super::session::{Heard, Session, Tick};
+use super::switch::{self, Guard};
 use super::wrap::wrap;
 use super::{Event, Step};
 use crate::diagnostic::Span;
@@ -39,15 +41,33 @@ pub enum StepStatus {
     Changed,
     /// It failed with this status.
     Failed(i32),
+    /// It was taken back, or it is what took others back: the old state is there.
+    RolledBack,
     /// The line broke while it ran: it may have happened or not.
     Unknown,
 }
 
+impl StepStatus {
+    /// How a step went that exited with `status`.
+    pub(super) fn of(step: &Step, status: i32) -> Self {
+        match status {
+            0 => Self::Changed,
+            aside::ROLLED_BACK if step.set.is_some() => Self::RolledBack,
+            status => Self::Failed(status),
+        }
+    }
+
+    /// Whether nothing may follow it.
+    pub(super) fn stops(self) -> bool {
+        matches!(self, Self::Failed(_) | Self::RolledBack)
+    }
+}
+
 /// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
-/// change. `run` says who runs what; the lock is waited for as long as `wait` says (seconds).
+/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds).
 ///
 /// Frame `lock` has status 73 when another run holds the lock, and prints who.
-pub(super) fn prepare(run: &str, wait: u64) -> Script {
+pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
     let mut script = Script::new();
     script.line("hoist_b lock; hoist_run={}; hoist_locked=1", &[run]);
     // A link or somebody else's folder in its place would lead root astray.
@@ -69,6 +89,7 @@ pub(super) fn prepare(run: &str, wait: u64) -> Script {
         "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
         &[],
     );
+    script.append(&switch::leave_none(id)).append(&aside::tidy());
     script.line("fi", &[]);
     script.line("hoist_e lock \"$hoist_locked\"", &[]);
     script
@@ -111,7 +132,7 @@ pub(super) fn stop() -> Script {
 /// Ends the steps that run, at once: everything in the process group that holds the lock.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM -- \"-$hoist_group\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM \"-$hoist_group\"", &[]);
     script
 }
 
@@ -123,18 +144,19 @@ pub(super) fn kill() -> Script {
 pub(super) fn run(
     session: &mut Session,
     steps: &[Step],
-    (count, batch): (usize, &[&Planned]),
+    (count, batch, mut guard): (usize, &[&Planned], Guard),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
     let changes: Vec<(usize, &Step, &crate::resource::Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
-    let mut text = String::from("hoist_batch() {\n");
+    let (before, behind) = guard.around();
+    let mut text = format!("{}{before}hoist_batch() {{\n", aside::functions(changes.iter().map(|(_, step, _)| *step)));
     for (index, step, change) in &changes {
-        text += &step_text(count, *index, step, change, &nonce);
+        text += &step_text(count, *index, step, change, &guard.before(change), &nonce);
     }
-    text += "}\nhoist_batch\n";
+    text += &format!("}}\nhoist_batch\n{behind}");
 
     let mut results: Vec<StepResult> = Vec::new();
     for (index, _, change) in &changes {
@@ -177,7 +199,7 @@ pub(super) fn run(
             Heard::Data(..) => {}
             Heard::End(id, status) => {
                 if let (Some(index), Some((_, started))) = (number(id), running.take()) {
-                    let status = if status == 0 { StepStatus::Changed } else { StepStatus::Failed(status) };
+                    let status = StepStatus::of(&steps[index], status);
                     let elapsed = started.elapsed();
                     event(Event::StepDone { name: name(index), status, elapsed });
                     results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
@@ -188,9 +210,7 @@ pub(super) fn run(
     );
     match answers {
         Ok(answers) => {
-            for (result, (index, ..)) in
-                results.iter_mut().zip(&changes).filter(|(result, _)| matches!(result.status, StepStatus::Failed(_)))
-            {
+            for (result, (index, ..)) in results.iter_mut().zip(&changes).filter(|(result, _)| result.status.stops()) {
                 let said =
                     |id: String| answers.get(&id).map(|answer| [&answer.stdout[..], &answer.stderr[..]].concat()).unwrap_or_default();
                 // Content that could not be staged explains the step that missed it.
@@ -215,11 +235,15 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &Nonce) -> String {
+fn step_text(batch: usize, index: usize, step: &Step, change: &Change, guarded: &str, nonce: &Nonce) -> String {
     let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
         head.append(&pend(key));
+    }
+    head.append(&aside::keep(step, change));
+    if step.set.is_some() {
+        head.append(&aside::decides(step));
     }
     let blob = script.blob().map(|blob| format!(" 4<\"$hoist_stage/\"{}", blob.sha256)).unwrap_or_default();
     let mut strict = Script::new();
@@ -240,7 +264,7 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
     };
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
-        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
+        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
          {close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
         head.text()
@@ -250,25 +274,22 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, nonce: &N
 /// Writes a handler into the journal on the host, before the change that asks for it (law 5).
 fn pend(key: &str) -> Script {
     let mut script = Script::new();
-    let file = journal_name(key);
+    let file = aside::name(key);
     script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
     script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
     script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
     script
 }
 
-/// Takes handlers out of the journal: they have run.
+/// Takes handlers out of the journal: they have run. What was put aside for them goes last, for it is nobody's then.
 pub(super) fn forget(keys: &[String]) -> Script {
     let mut script = Script::new();
     for key in keys {
-        script.line("rm -f \"$hoist_pending/\"{}", &[&journal_name(key)]);
+        script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
+        script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
     }
     script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
     script
-}
-
-fn journal_name(key: &str) -> String {
-    crate::shell::sha256(key.as_bytes())[..16].to_string()
 }
 
 fn last_lines(text: &[u8], count: usize) -> Vec<u8> {

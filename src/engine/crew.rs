@@ -2,6 +2,7 @@
 //! whoever leads them decides between the verbs what comes next. `hoist deploy` is made of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -10,14 +11,20 @@ use serde_json::{Map, Value as Json};
 use super::facts::Facts;
 use super::fleet::{Connect, Fleet};
 use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
+use super::once::{self, Once};
 use super::worker::{Orders, Worker};
+use super::wrap::wrap;
 use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
 use crate::diagnostic::Diagnostics;
 use crate::project::{RoleScope, Scope};
-use crate::shell::{Answers, Script};
+use crate::shell::{Answer, Answers, Script};
+use crate::transport::{Cause, Failure};
 
 /// Variables that hoist itself sets for a host, by its name.
 pub type Extra<'a> = &'a (dyn Fn(&str) -> Map<String, Json> + Sync);
+
+/// The path of a file on a host, and its owner; `None` for a host that does not get it.
+pub type Place<'a> = &'a (dyn Fn(&str) -> Option<(String, String)> + Sync);
 
 /// Hosts with open lines.
 pub struct Crew<'a> {
@@ -42,7 +49,7 @@ impl<'a> Crew<'a> {
         let one = |(at, target): (usize, &'a Target<'a>)| {
             let began = Instant::now();
             events(&target.name, Event::Phase(Phase::Connecting));
-            let opened = connect(target).and_then(|connection| host::open(target.privilege(job, connection.user()), connection));
+            let opened = connect(target).and_then(|connection| target.open(job, connection));
             let (state, facts) = match opened {
                 Ok((line, facts)) => (Ok(Worker::open(&target.name, line, orders, fleet.wires(&target.name, connect, events))), facts),
                 Err(failure) => (Err(failed(&target.name, HostFailure::Unreachable(failure))), Facts::default()),
@@ -77,6 +84,59 @@ impl<'a> Crew<'a> {
         self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
     }
 
+    /// What a host answers to a script that only looks, as a user.
+    ///
+    /// # Errors
+    /// The line is gone.
+    pub fn ask_as(&mut self, host: &str, user: &str, script: &Script) -> Result<Answer, Failure> {
+        let member = self.members.iter_mut().find(|member| self.targets[member.at].name == host);
+        let worker = member.and_then(|member| member.state.as_mut().ok()).filter(|worker| !worker.over);
+        let Some(worker) = worker else { return Err(Failure::new(Cause::Lost, format!("{host} cannot be asked any more"))) };
+        let session = &mut worker.line.session;
+        let body = wrap(script, Some(user), &[], &session.nonce().clone());
+        let answers = session.ask(&format!("hoist_b asked\n(\n{body}) </dev/null\nhoist_e asked $?\n"))?;
+        Ok(answers.get("asked").cloned().unwrap_or_default())
+    }
+
+    /// Runs a short script on every host whose lock is ours, also on one where a step failed. It cannot fail.
+    pub fn tell(&mut self, script: &(dyn Fn(&str) -> Option<Script> + Sync)) {
+        let targets = self.targets;
+        let one = |member: &mut Member<'a>| {
+            let Some(worker) = member.state.as_mut().ok().filter(|worker| worker.holds()) else { return };
+            if let Some(script) = script(&targets[member.at].name)
+                && let Err(failure) = worker.line.session.ask(script.text())
+            {
+                worker.fail(HostFailure::Unknown(failure));
+            }
+        };
+        self.pool.install(|| self.members.par_iter_mut().for_each(one));
+    }
+
+    /// Puts content into a file on these hosts: `place` says where, and whose it is; true when all of them have it.
+    pub fn push(&mut self, hosts: &[String], bytes: &[u8], place: Place<'_>) -> bool {
+        let (targets, sum) = (self.targets, crate::shell::sha256(bytes));
+        let one = |member: &mut Member<'a>| {
+            let host = targets[member.at].name.as_str();
+            let Some((path, owner)) = place(host).filter(|_| hosts.iter().any(|name| name == host)) else { return true };
+            let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over && worker.holds()) else { return false };
+            let mut script = Script::new();
+            script.line("hoist_b push; ( set -e; [ \"$(sha256sum <\"$hoist_stage/\"{})\" = {} ]", &[&sum, &format!("{sum}  -")]);
+            script.line("chown {} \"$hoist_stage/\"{}; mv -fT \"$hoist_stage/\"{} {} ); hoist_e push $?", &[&owner, &sum, &sum, &path]);
+            let session = &mut worker.line.session;
+            let answer = session.stage("pushed", &sum, bytes).and_then(|()| session.ask(script.text()));
+            let failure = match answer.map(|answers| answers.get("push").cloned().unwrap_or_default()) {
+                Ok(answer) if answer.status == 0 => return true,
+                Ok(answer) => {
+                    HostFailure::Skipped(format!("{path} could not be written: {}", String::from_utf8_lossy(&answer.stderr).trim()))
+                }
+                Err(failure) => HostFailure::Unknown(failure),
+            };
+            worker.fail(failure);
+            false
+        };
+        self.pool.install(|| self.members.par_iter_mut().map(one).reduce(|| true, |all, one| all && one))
+    }
+
     /// The value of each of the inputs of `role` for a host, by its name, as tasks would see them.
     ///
     /// # Errors
@@ -86,12 +146,12 @@ impl<'a> Crew<'a> {
         host_inputs(job, &with(&self.targets[member.at], extra), &member.facts, role)
     }
 
-    /// What a verb would do on the hosts that are well, for the preview.
-    pub fn preview(&mut self, job: &Job<'_>, extra: Extra<'_>) -> BTreeMap<String, Vec<PlayPreview>> {
+    /// What a verb would do on these hosts, as far as they are well, for the preview.
+    pub fn preview(&mut self, job: &Job<'_>, hosts: &[String], extra: Extra<'_>) -> BTreeMap<String, Vec<PlayPreview>> {
         let targets = self.targets;
         let one = |member: &mut Member<'a>| {
             let target = &targets[member.at];
-            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed())?;
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.failed() && hosts.contains(&target.name))?;
             let plays = settle(job, &with(target, extra), &member.facts).and_then(|plays| worker.look(plays));
             let plays = plays.map_err(|failure| worker.fail(failure)).ok()?;
             Some((target.name.clone(), plays))
@@ -110,18 +170,30 @@ impl<'a> Crew<'a> {
     /// Runs a verb of the roles on these hosts; true when all of them came through.
     pub fn verb(&mut self, job: &Job<'_>, hosts: &[String], extra: Extra<'_>) -> bool {
         let targets = self.targets;
+        let named = |member: &&mut Member<'a>| hosts.contains(&targets[member.at].name);
         let one = |member: &mut Member<'a>| {
-            let target = &targets[member.at];
-            if !hosts.contains(&target.name) {
-                return true;
-            }
-            let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return false };
-            let done = settle(job, &with(target, extra), &member.facts)
-                .and_then(|plays| plays.into_iter().try_for_each(|(_, steps)| worker.run(steps, None)));
-            member.through = done.is_ok().then(Instant::now);
-            done.map_err(|failure| worker.fail(failure)).is_ok()
+            let worker = member.state.as_mut().ok().filter(|worker| !worker.over)?;
+            let plays = settle(job, &with(&targets[member.at], extra), &member.facts);
+            plays.map_err(|failure| worker.fail(failure)).ok()
         };
-        self.pool.install(|| self.members.par_iter_mut().map(one).reduce(|| true, |all, one| all && one))
+        let Self { members, pool, .. } = self;
+        let mut plays: Vec<Vec<(usize, PlaySteps)>> =
+            pool.install(|| members.par_iter_mut().filter(named).map(|member| one(member).unwrap_or_default()).collect());
+        for number in 0..job.plays.len() {
+            let once = Arc::new(Once::default());
+            let steps = plays.iter_mut().map(|plays| Some(plays.remove(plays.iter().position(|(play, _)| *play == number)?).1));
+            let work: Vec<(&mut Member<'a>, PlaySteps)> =
+                members.iter_mut().filter(named).zip(steps).filter_map(|(member, steps)| Some((member, steps?))).collect();
+            pool.install(|| {
+                once::led(work, |(member, steps)| {
+                    let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return };
+                    let done = worker.among(&once).run(steps, None).map_err(|failure| worker.fail(failure));
+                    member.through = done.is_ok().then(Instant::now);
+                    once.leave(&targets[member.at].name, done.is_ok());
+                });
+            });
+        }
+        self.members.iter_mut().filter(named).all(|member| member.state.as_ref().is_ok_and(|worker| !worker.over))
     }
 
     /// From the first host that came through the last verb to the last one.
@@ -167,6 +239,11 @@ impl<'a> Worker<'a> {
             self.fail(failure);
         }
         !self.over
+    }
+
+    /// Whether its lock is ours, on a line that holds.
+    fn holds(&self) -> bool {
+        self.prepared && !matches!(self.report.failure, Some(HostFailure::Unknown(_)))
     }
 
     /// Plans steps, without doing anything.

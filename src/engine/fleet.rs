@@ -1,10 +1,12 @@
 //! All hosts side by side: one worker a host, at most `forks` at a time. A host that fails stops alone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::host::{self, HostFailure, HostReport, Preview, Target};
+use super::host::{HostFailure, HostReport, Preview, Target};
+use super::once::{self, Once};
 use super::worker::{Orders, Wires, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};
 use crate::shell::{Answers, Script};
@@ -48,9 +50,7 @@ impl Fleet<'_> {
     pub fn ping(&self, job: &Job<'_>, connect: Connect<'_>) -> Vec<Pong> {
         let one = |target: &Target<'_>| {
             let started = Instant::now();
-            let outcome = connect(target)
-                .and_then(|connection| host::open(target.privilege(job, connection.user()), connection))
-                .map(|(_, facts)| facts);
+            let outcome = connect(target).and_then(|connection| target.open(job, connection)).map(|(_, facts)| facts);
             Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
@@ -59,7 +59,7 @@ impl Fleet<'_> {
     /// Connects to all hosts, becomes root where the job would, and runs a script that only looks.
     pub fn look(&self, job: &Job<'_>, connect: Connect<'_>, script: &Script) -> Vec<(String, Result<Answers, Failure>)> {
         let one = |target: &Target<'_>| {
-            let opened = connect(target).and_then(|connection| host::open(target.privilege(job, connection.user()), connection));
+            let opened = connect(target).and_then(|connection| target.open(job, connection));
             (target.name.clone(), opened.and_then(|(mut line, _)| line.session.ask(script.text())))
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
@@ -77,11 +77,14 @@ impl Fleet<'_> {
             let execs = outcome.as_ref().map_or(0, Preview::execs);
             Previewed { host: target.name.clone(), outcome, execs, elapsed: started.elapsed() }
         };
-        self.pool().install(|| self.targets.par_iter().map(one).collect())
+        let mut previewed: Vec<Previewed> = self.pool().install(|| self.targets.par_iter().map(one).collect());
+        once::share(job.plays, &mut previewed);
+        previewed
     }
 
     /// Applies what was planned on every host that has a plan; the others are reported with why they have none. Plays
-    /// come one after the other, for all their hosts; inside a play no host waits for another, unless it is `serial`.
+    /// come one after the other, for all their hosts; inside a play no host waits for another, unless it is `serial` or a step
+    /// is done once for all (`run_once`).
     pub fn apply(
         &self,
         previewed: Vec<Previewed>,
@@ -143,15 +146,21 @@ impl Host<'_> {
 fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
     let members: Vec<usize> = play.order(hosts.iter().map(|host| host.name.as_str()).collect());
     let before = members.iter().filter(|at| hosts[**at].failed()).count();
+    let once = Arc::new(Once::default());
     let mut rest = &members[..];
     for size in play.rolling.sizes(members.len()) {
         let (batch, later) = rest.split_at(size.min(rest.len()));
         rest = later;
-        hosts.par_iter_mut().enumerate().filter(|(at, _)| batch.contains(at)).for_each(|(_, host)| {
+        let leader = batch.iter().copied().find(|at| !hosts[*at].failed());
+        leader.iter().for_each(|at| once.lead(&hosts[*at].name));
+        let mut at_work: Vec<(usize, &mut Host<'_>)> = hosts.iter_mut().enumerate().filter(|(at, _)| batch.contains(at)).collect();
+        at_work.sort_by_key(|(at, _)| (Some(*at) != leader, batch.iter().position(|member| member == at)));
+        once::led(at_work, |(_, host)| {
             let began = Instant::now();
             if let Ok(worker) = &mut host.state {
-                worker.play(number);
+                worker.play(number, &once);
             }
+            once.leave(&host.name, !host.failed());
             host.took += began.elapsed();
         });
         let failed = members.iter().filter(|at| hosts[**at].failed()).count();

@@ -16,7 +16,7 @@ use super::{Event, Job, Phase, Step};
 use crate::diagnostic::Diagnostics;
 use crate::project::{Given, Manner};
 use crate::resource::{Probe, Reply, Unreadable, question};
-use crate::shell::Answers;
+use crate::shell::{Answers, Nonce};
 use crate::transport::{Connection, Failure};
 
 /// A host to work on.
@@ -32,6 +32,8 @@ pub struct Target<'a> {
     pub root: Privilege,
     /// How tasks run where neither task, role nor play says it.
     pub manner: Manner,
+    /// Its facts as they were last time.
+    pub remembered: Option<Map<String, Json>>,
 }
 
 impl Target<'_> {
@@ -39,6 +41,12 @@ impl Target<'_> {
     pub(super) fn privilege(&self, job: &Job<'_>, login_user: &str) -> Privilege {
         let needed = login_user != "root" && job.becomes(&self.name, &self.manner);
         if needed { self.root.clone() } else { Privilege::login() }
+    }
+
+    /// Opens a session with that privilege and asks the facts.
+    pub(super) fn open(&self, job: &Job<'_>, connection: Box<dyn Connection>) -> Result<(Line, Facts), Failure> {
+        let privilege = self.privilege(job, connection.user());
+        open(connection, privilege)
     }
 }
 
@@ -55,12 +63,16 @@ pub enum HostFailure {
     Plan(Vec<(String, Unreadable)>),
     /// A step failed.
     Step(StepResult),
+    /// This step took back what the run had changed: the old state is there.
+    RolledBack(StepResult),
     /// Another run holds the lock; who.
     Locked(String),
     /// The user interrupted the run; what was begun was finished.
     Interrupted,
     /// It was left alone, for this reason.
     Skipped(String),
+    /// What had been done on it was undone, for this reason.
+    Reverted(String),
 }
 
 /// A host that was probed and planned, with its line still open.
@@ -73,6 +85,10 @@ pub struct Preview {
     pub pending: Vec<String>,
     /// An earlier run that did not come to its end: who, and at which step.
     pub interrupted: Option<String>,
+    /// Its facts, to be remembered.
+    pub facts: Map<String, Json>,
+    /// What the host answered, kept when some steps may be for another host to do.
+    pub(super) reply: Option<Reply>,
     pub(super) line: Line,
 }
 
@@ -102,6 +118,8 @@ pub struct HostReport {
     pub same: usize,
     /// Steps and handlers that changed something or failed, in the order in which they ran.
     pub results: Vec<StepResult>,
+    /// How many of them had changed something that was put back.
+    pub taken_back: usize,
     /// Handlers that were notified and did not run, by key: the next run starts with them.
     pub pending: Vec<String>,
     /// How long it took, from the first connection; without the time in which a plan waited for an answer.
@@ -123,11 +141,23 @@ impl Preview {
     /// # Errors
     /// The session cannot be opened, or the tasks have mistakes.
     pub fn make(connection: Box<dyn Connection>, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
-        let (mut line, facts) = open(target.privilege(job, connection.user()), connection).map_err(HostFailure::Unreachable)?;
+        // Facts are as a rule what they were, so the questions that follow from them go out with those for the facts.
+        let guess = target.remembered.as_ref().and_then(|values| Guess::make(job, target, values, connection.user()));
+        let first = |nonce: &Nonce| guess.as_ref().map_or(String::new(), |guess| text(&guess.probe, nonce));
+        let privilege = target.privilege(job, connection.user());
+        let (mut line, facts, answers) = begin(connection, privilege, &first).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
-        let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
+        let (plays, reply) = match guess.filter(|guess| guess.facts.values == facts.values) {
+            Some(guess) => (guess.plays, question::read(&guess.probe, &answers)),
+            None => {
+                let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
+                let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
+                let reply = probe(&mut line.session, &all).map_err(HostFailure::Unreachable)?;
+                (plays, reply)
+            }
+        };
         let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
-        let reply = probe(&mut line.session, &all).map_err(HostFailure::Unreachable)?;
+        let kept = all.iter().any(|step| step.once.is_some()).then(|| reply.clone());
         let mut verdicts = plan(all.into_iter().enumerate(), reply).into_iter();
         let plays = plays
             .into_iter()
@@ -136,7 +166,8 @@ impl Preview {
                 PlayPreview { play, steps, planned }
             })
             .collect();
-        Ok(Self { host: target.name.clone(), plays, pending: facts.pending, interrupted: facts.interrupted, line })
+        let (pending, interrupted) = (facts.pending, facts.interrupted);
+        Ok(Self { host: target.name.clone(), plays, pending, interrupted, facts: facts.values, reply: kept, line })
     }
 
     /// Remote processes started so far.
@@ -162,11 +193,37 @@ impl Preview {
     }
 }
 
+/// What would be asked of a host if its facts were still the same.
+struct Guess {
+    facts: Facts,
+    plays: Vec<(usize, PlaySteps)>,
+    probe: Probe,
+}
+
+impl Guess {
+    fn make(job: &Job<'_>, target: &Target<'_>, values: &Map<String, Json>, login_user: &str) -> Option<Self> {
+        let facts = Facts { values: values.clone(), login_user: login_user.to_owned(), ..Facts::default() };
+        let plays = settle(job, target, &facts).ok()?;
+        let probe = questions(plays.iter().flat_map(|(_, play)| &play.steps));
+        Some(Self { facts, plays, probe })
+    }
+}
+
 /// Opens a session and asks the facts.
-pub(super) fn open(privilege: Privilege, mut connection: Box<dyn Connection>) -> Result<(Line, Facts), Failure> {
-    let (session, answers) = Session::open(connection.as_mut(), &privilege, facts::SCRIPT)?;
+pub(super) fn open(connection: Box<dyn Connection>, privilege: Privilege) -> Result<(Line, Facts), Failure> {
+    begin(connection, privilege, &|_| String::new()).map(|(line, facts, _)| (line, facts))
+}
+
+/// Opens a session, asks the facts and more.
+fn begin(
+    mut connection: Box<dyn Connection>,
+    privilege: Privilege,
+    more: &dyn Fn(&Nonce) -> String,
+) -> Result<(Line, Facts, Answers), Failure> {
+    let script = |nonce: &Nonce| format!("{}{}", facts::SCRIPT, more(nonce));
+    let (session, answers) = Session::open(connection.as_mut(), &privilege, &script)?;
     let facts = Facts { login_user: connection.user().to_owned(), ..Facts::read(&answers) };
-    Ok((Line { connection, session, privilege }, facts))
+    Ok((Line { connection, session, privilege }, facts, answers))
 }
 
 /// The number and the steps of each play for a host with these facts.
@@ -183,25 +240,35 @@ pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Resul
 
 /// Asks everything that `steps` want to know, in one exchange.
 pub(super) fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Failure> {
+    let all = questions(steps.iter().copied());
+    if all.is_empty() {
+        return Ok(Reply::default());
+    }
+    let text = text(&all, &session.nonce().clone());
+    Ok(question::read(&all, &session.ask(&text)?))
+}
+
+/// Everything that `steps` want to know.
+fn questions<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Probe {
     let mut all = Probe::new();
     for step in steps {
         step.resource.probe(&mut all);
     }
-    if all.is_empty() {
-        return Ok(Reply::default());
-    }
-    let nonce = session.nonce().clone();
+    all
+}
+
+/// The script that asks it.
+fn text(all: &Probe, nonce: &Nonce) -> String {
     let mut text = String::new();
-    for question in question::questions(&all) {
+    for question in question::questions(all) {
         let id = &question.id;
         text += &match &question.guard {
             None => format!("hoist_b {id}\n{}hoist_e {id} $?\n", question.script.text()),
             Some(guard) => {
-                let body = wrap(&question.script, guard.user.as_deref(), &guard.environment, &nonce);
+                let body = wrap(&question.script, guard.user.as_deref(), &guard.environment, nonce);
                 format!("hoist_b {id}\n(\n{body}) </dev/null\nhoist_e {id} $?\n")
             }
         };
     }
-    let answers: Answers = session.ask(&text)?;
-    Ok(question::read(&all, &answers))
+    text
 }

@@ -2,6 +2,8 @@
 //! what happens on the way goes out as `Event`s. Only this room holds connections.
 
 mod apply;
+mod aside;
+pub mod certificates;
 mod crew;
 mod event;
 mod facts;
@@ -10,11 +12,14 @@ pub mod history;
 mod host;
 mod interrupt;
 mod job;
+mod mend;
+mod once;
 mod plan;
 mod privilege;
 mod rolling;
 mod session;
 mod step;
+mod switch;
 mod worker;
 mod wrap;
 

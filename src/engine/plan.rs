@@ -18,6 +18,8 @@ pub enum Verdict {
     Later(Unreadable),
     /// Nothing sensible can be done.
     Failed(Unreadable),
+    /// Another host does this for all (`run_once`).
+    Elsewhere,
 }
 
 /// A step with what is known of it.
@@ -47,7 +49,10 @@ pub fn plan<'a>(steps: impl IntoIterator<Item = (usize, &'a Step)>, mut reply: R
             (Ok(None), true) => Verdict::PerhapsSame,
             (Ok(Some(change)), false) => Verdict::Change(change),
             (Ok(Some(change)), true) => Verdict::Perhaps(change),
-            (Err(unreadable), true) => Verdict::Later(unreadable),
+            (Err(unreadable), true) => match in_folder(step, &reply, &unreadable) {
+                Some(change) => Verdict::Perhaps(change),
+                None => Verdict::Later(unreadable),
+            },
             (Err(unreadable), false) => Verdict::Failed(unreadable),
         };
         if let Verdict::Change(change) | Verdict::Perhaps(change) = &verdict {
@@ -66,6 +71,15 @@ pub fn plan<'a>(steps: impl IntoIterator<Item = (usize, &'a Step)>, mut reply: R
         planned.push(Planned { step: index, verdict });
     }
     planned
+}
+
+/// What a step would do if the folder were there that it misses: an earlier change (a package) is to bring it.
+fn in_folder(step: &Step, reply: &Reply, unreadable: &Unreadable) -> Option<Change> {
+    let folder = unreadable.folder.as_deref()?;
+    let mut reply = reply.clone();
+    reply.assume_folder(folder);
+    let change = step.resource.plan(&reply).ok()??;
+    Some(change.note("in a folder that an earlier change must bring"))
 }
 
 impl Verdict {

@@ -55,11 +55,15 @@ struct Stream {
 
 impl Session {
     /// Starts the shell with this privilege, sets it up, and asks the first `script`: all of it goes out at once, for
-    /// every wait for an answer costs a round trip.
+    /// every wait for an answer costs a round trip. `script` may need the nonce of the session.
     ///
     /// # Errors
     /// The login shell runs no commands, root is refused, or the line is gone.
-    pub fn open(connection: &mut dyn Connection, privilege: &Privilege, script: &str) -> Result<(Self, Answers), Failure> {
+    pub fn open(
+        connection: &mut dyn Connection,
+        privilege: &Privilege,
+        script: &dyn Fn(&Nonce) -> String,
+    ) -> Result<(Self, Answers), Failure> {
         let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
         let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
@@ -72,7 +76,7 @@ impl Session {
         hello.line("hoist_user=$(id -un); hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist", &[]);
         hello.line("if [ \"$hoist_user\" = root ]; then hoist_state=/var/lib/hoist; fi", &[]);
         hello.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
-        let text = format!("{}{}\n{script}", hello.text(), *PRELUDE);
+        let text = format!("{}{}\n{}", hello.text(), *PRELUDE, script(&session.nonce));
         if privilege.asks() {
             session.answer_prompt(privilege)?;
         }
@@ -311,7 +315,7 @@ mod tests {
         let sent = Arc::new(AtomicUsize::new(0));
         let mut connection = Counting(LocalConnection::new(), sent.clone());
         let (mut session, answers) =
-            Session::open(&mut connection, &Privilege::login(), "hoist_b a; echo first; hoist_e a 3").expect("a shell");
+            Session::open(&mut connection, &Privilege::login(), &|_| "hoist_b a; echo first; hoist_e a 3".to_string()).expect("a shell");
         assert_eq!((answers["a"].text().as_str(), answers["a"].status), ("first\n", 3));
         assert_eq!(sent.load(Ordering::SeqCst), 1);
         let answers = session.ask("hoist_b b; echo second; hoist_e b 0").expect("it goes on");

@@ -24,6 +24,12 @@ pub struct Step {
     pub environment: Vec<(String, String)>,
     /// Keys of the handlers that a change notifies.
     pub notify: Vec<String>,
+    /// Those of them that check the files which notified them: what a change replaces is put aside for them.
+    pub sets: Vec<String>,
+    /// Of a step of a handler that checks: the key of the handler.
+    pub set: Option<String>,
+    /// What it is called among the hosts of the play, when one of them does it for all.
+    pub once: Option<String>,
     /// The task.
     pub span: Span,
 }
@@ -65,7 +71,7 @@ pub struct HostValues<'a> {
 pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<PlaySteps, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut all = PlaySteps { steps: Vec::new(), handlers: Vec::new() };
-    for call in &play.roles {
+    for (number, call) in play.roles.iter().enumerate() {
         let given = call.given(host.given);
         let base = RoleScope::new(job.templates, job.library, &call.role, given, host.fixed.clone());
         let scope = Scope::new(&base).with(play.vars.iter().chain(&call.vars).cloned());
@@ -78,7 +84,11 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
         if applies {
             for task in call.role.verbs.get(job.verb).into_iter().flatten() {
                 if reader.tagged(task) {
-                    all.steps.extend(problems.take(reader.steps(task, &scope)).unwrap_or_default());
+                    let mut steps = problems.take(reader.steps(task, &scope)).unwrap_or_default();
+                    for (item, step) in steps.iter_mut().enumerate().filter(|_| task.once) {
+                        step.once = Some(format!("{number} {} {item}", task.span));
+                    }
+                    all.steps.extend(steps);
                 }
             }
         }
@@ -89,6 +99,7 @@ pub fn play_steps(job: &Job<'_>, play: &Play, host: &HostValues<'_>) -> Result<P
         }
     }
     settle_notify(&mut all, &mut problems);
+    settle_sets(&mut all);
     problems.or(all)
 }
 
@@ -158,6 +169,9 @@ impl Reader<'_> {
             run_as,
             environment,
             notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
+            sets: Vec::new(),
+            set: None,
+            once: None,
             span: task.span.clone(),
         }))
     }
@@ -224,5 +238,18 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
                 }
             }
         }
+    }
+}
+
+/// The files that notify a handler which checks them are a set: all of them stay, or none.
+fn settle_sets(all: &mut PlaySteps) {
+    let checks = |handler: &&Handler| handler.steps.iter().any(|step| step.resource.validates());
+    let checking: Vec<String> = all.handlers.iter().filter(checks).map(|handler| handler.key.clone()).collect();
+    for handler in all.handlers.iter_mut().filter(|handler| checking.contains(&handler.key)) {
+        handler.steps.iter_mut().for_each(|step| step.set = Some(handler.key.clone()));
+    }
+    let of_handlers = all.handlers.iter_mut().flat_map(|handler| handler.steps.iter_mut());
+    for step in all.steps.iter_mut().chain(of_handlers) {
+        step.sets = step.notify.iter().filter(|key| checking.contains(key)).cloned().collect();
     }
 }

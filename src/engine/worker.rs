@@ -1,20 +1,21 @@
 //! One host, the second half of a run: apply what was planned, probing again behind every change of unknown reach, until
 //! nothing is left; then the handlers. A broken line is mended once, and the host's own journal says what happened.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::apply::{self, StepResult, StepStatus};
 use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
+use super::mend::settled;
+use super::once::Once;
 use super::plan::{Planned, Verdict, plan};
 use super::session::Session;
+use super::switch::Switch;
 use super::{Event, Handler, Phase, PlaySteps, Step};
 use crate::resource::Unreadable;
-use crate::shell::{Answer, Nonce};
+use crate::shell::Nonce;
 use crate::transport::{Cause, Connection, Failure};
-
-/// How long a line that broke is tried again.
-const RECONNECT: Duration = Duration::from_secs(60);
 
 /// What all workers of a run are told.
 pub struct Orders<'a> {
@@ -22,6 +23,8 @@ pub struct Orders<'a> {
     pub run: &'a str,
     /// How long to wait for another run on the same host, in seconds.
     pub lock_wait: u64,
+    /// How long the host waits for a new connection after a change to the ways in, before it puts the old state back.
+    pub confirm: Duration,
     /// Whether the user wants the run to end.
     pub interrupt: &'a Interrupt,
 }
@@ -37,16 +40,28 @@ pub(super) struct Wires<'a> {
 /// Works on one host.
 pub(super) struct Worker<'a> {
     pub(super) orders: &'a Orders<'a>,
-    wires: Wires<'a>,
+    pub(super) wires: Wires<'a>,
     pub(super) line: Line,
     plays: Vec<PlayPreview>,
     pending: Vec<String>,
     pub(super) report: HostReport,
-    id: String,
+    /// Results of steps whose files belong to a set, by their place in the report, with the keys of the sets.
+    members: Vec<(usize, Vec<String>)>,
+    pub(super) id: String,
+    /// The handlers of the play that runs.
+    pub(super) handlers: Arc<Vec<Handler>>,
+    /// What was changed of the ways to the host and is not confirmed yet.
+    pub(super) switch: Switch,
+    /// The host was put back in order after the plan was made.
+    moved: bool,
     /// Nothing more is to be done here.
     pub(super) over: bool,
     /// The lock is ours.
-    prepared: bool,
+    pub(super) prepared: bool,
+    /// There is nothing to do but what another host does for all: it needs no lock, as long as that one does it.
+    waits: bool,
+    /// Who does what is done once for all hosts of the play.
+    once: Arc<Once>,
     /// How many batches were begun; the journal names a step by its batch and its number.
     batches: usize,
 }
@@ -54,26 +69,43 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     /// Takes a host over from its plan. Nothing is done yet.
     pub fn new(preview: Preview, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
-        let mut report = HostReport { host: preview.host.clone(), ..HostReport::default() };
         let failures = preview.failures();
-        let idle = !preview.has_changes() && preview.interrupted.is_none();
+        let waits = preview.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict == Verdict::Elsewhere);
+        let nothing = !preview.has_changes() && preview.interrupted.is_none();
+        let (waits, idle) = (nothing && waits, nothing && !waits);
+        let Preview { host, plays, pending, line, .. } = preview;
+        let mut worker = Self::open(&host, line, orders, wires);
         if !failures.is_empty() {
-            report.failure = Some(HostFailure::Plan(failures));
+            worker.report.failure = Some(HostFailure::Plan(failures));
         } else if idle {
-            report.same = preview.plays.iter().map(|play| play.planned.len()).sum();
+            worker.report.same = plays.iter().map(|play| play.planned.len()).sum();
         }
-        let over = idle || report.failure.is_some();
-        let id = Nonce::random().as_str().to_string();
-        let Preview { plays, pending, line, .. } = preview;
-        report.pending = pending.clone();
-        Self { orders, wires, line, plays, pending, report, id, over, prepared: false, batches: 0 }
+        worker.over = idle || worker.report.failure.is_some();
+        worker.report.pending = pending.clone();
+        Self { plays, pending, waits, ..worker }
     }
 
     /// Takes a host over without a plan: its verbs come one by one. What earlier runs left behind is left to them.
     pub fn open(host: &str, line: Line, orders: &'a Orders<'a>, wires: Wires<'a>) -> Self {
         let report = HostReport { host: host.to_string(), ..HostReport::default() };
-        let id = Nonce::random().as_str().to_string();
-        Self { orders, wires, line, plays: Vec::new(), pending: Vec::new(), report, id, over: false, prepared: false, batches: 0 }
+        Self {
+            orders,
+            wires,
+            line,
+            plays: Vec::new(),
+            pending: Vec::new(),
+            report,
+            members: Vec::new(),
+            handlers: Arc::default(),
+            switch: Switch::default(),
+            moved: false,
+            id: Nonce::random().as_str().to_string(),
+            over: false,
+            prepared: false,
+            waits: false,
+            once: Arc::default(),
+            batches: 0,
+        }
     }
 
     /// Whether the host failed.
@@ -89,15 +121,21 @@ impl<'a> Worker<'a> {
     }
 
     /// Does what the play of this number has for the host.
-    pub fn play(&mut self, number: usize) {
+    pub fn play(&mut self, number: usize, once: &Arc<Once>) {
         if self.over {
             return;
         }
         let Some(at) = self.plays.iter().position(|play| play.play == number) else { return };
         let play = self.plays.remove(at);
-        if let Err(failure) = self.prepare().and_then(|()| self.work(play)) {
+        if let Err(failure) = self.among(once).work(play) {
             self.fail(failure);
         }
+    }
+
+    /// Works beside other hosts from here on.
+    pub fn among(&mut self, once: &Arc<Once>) -> &mut Self {
+        self.once = Arc::clone(once);
+        self
     }
 
     /// Brings the run to its end on this host.
@@ -114,6 +152,7 @@ impl<'a> Worker<'a> {
             let result = match &self.report.failure {
                 None => format!("done, {} changed", self.report.changed()),
                 Some(HostFailure::Step(result)) => format!("failed at {}", result.name),
+                Some(HostFailure::RolledBack(result)) => format!("rolled back at {}", result.name),
                 Some(HostFailure::Interrupted) => "interrupted".to_string(),
                 Some(_) => "failed".to_string(),
             };
@@ -125,7 +164,8 @@ impl<'a> Worker<'a> {
 
     pub(super) fn fail(&mut self, failure: HostFailure) {
         self.over = true;
-        self.report.failure = Some(failure);
+        // The first one is the cause; what follows from it is not.
+        self.report.failure.get_or_insert(failure);
         (self.wires.event)(Event::Phase(Phase::Done));
     }
 
@@ -141,11 +181,14 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn lock(&mut self, wait: u64) -> Result<(), HostFailure> {
-        let answers = self.line.session.ask(apply::prepare(self.orders.run, wait).text()).map_err(HostFailure::Unknown)?;
+    pub(super) fn lock(&mut self, wait: u64) -> Result<(), HostFailure> {
+        let answers = self.line.session.ask(apply::prepare(self.orders.run, &self.id, wait).text()).map_err(HostFailure::Unknown)?;
         let lock = answers.get("lock").cloned().unwrap_or_default();
         match lock.status {
-            0 => Ok(()),
+            0 => {
+                self.moved |= lock.text().contains("hoist-put-back");
+                Ok(())
+            }
             73 => Err(HostFailure::Locked(lock.text().trim().to_string())),
             _ => {
                 let words = String::from_utf8_lossy(&lock.stderr).trim().to_string();
@@ -158,18 +201,27 @@ impl<'a> Worker<'a> {
     fn work(&mut self, play: PlayPreview) -> Result<(), HostFailure> {
         // The plan was made for the host as it was before anything was done on it.
         let fresh = self.report.results.is_empty();
+        if !self.waits {
+            self.prepare()?;
+        }
         self.run(play.steps, fresh.then_some(play.planned))
     }
 
     /// Runs steps and the handlers they notify, with a plan if there is one that holds.
     pub(super) fn run(&mut self, mut steps: PlaySteps, planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
-        let handlers = std::mem::take(&mut steps.handlers);
+        self.handlers = Arc::new(std::mem::take(&mut steps.handlers));
+        let ran = self.all(&steps.steps, planned);
+        self.settle_ways(ran)
+    }
+
+    fn all(&mut self, steps: &[Step], planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
+        let handlers = Arc::clone(&self.handlers);
         // What an earlier run left behind comes first.
         let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
         let (before, due) = self.catch_up(&handlers, left)?;
-        let mut notified = self.steps(&steps.steps, planned.filter(|_| !before))?;
+        let mut notified = self.steps(steps, planned.filter(|_| !before && !self.moved))?;
         add(&mut notified, &due);
         self.handle(&handlers, &mut notified)?;
         Ok(())
@@ -180,8 +232,9 @@ impl<'a> Worker<'a> {
     fn catch_up(&mut self, handlers: &[Handler], mut left: Vec<String>) -> Result<(bool, Vec<String>), HostFailure> {
         match self.handle(handlers, &mut left) {
             Ok(any) => Ok((any, Vec::new())),
-            Err(HostFailure::Step(_) | HostFailure::Plan(_)) => {
+            Err(HostFailure::Step(_) | HostFailure::RolledBack(_) | HostFailure::Plan(_)) => {
                 self.report.results.retain(|result| !matches!(result.status, StepStatus::Failed(_)));
+                self.members.clear();
                 left.retain(|key| self.report.pending.contains(key));
                 Ok((true, left))
             }
@@ -198,7 +251,20 @@ impl<'a> Worker<'a> {
             if self.orders.interrupt.level() > 0 {
                 return Err(HostFailure::Interrupted);
             }
-            let plan = match planned.take() {
+            let once = steps[next].once.as_deref();
+            if let Some(key) = once {
+                self.hold_on(true);
+                let ours = self.once.turn(&self.report.host, key, self.orders.interrupt);
+                self.hold_on(false);
+                if !ours? {
+                    planned = planned.map(|mut planned| planned.split_off(1));
+                    self.report.same += 1;
+                    next += 1;
+                    continue;
+                }
+                planned = planned.filter(|planned| planned[0].verdict != Verdict::Elsewhere);
+            }
+            let mut plan = match planned.take() {
                 Some(planned) => planned,
                 None => {
                     let left: Vec<&Step> = steps[next..].iter().collect();
@@ -206,13 +272,16 @@ impl<'a> Worker<'a> {
                     plan(left.into_iter().enumerate().map(|(at, step)| (next + at, step)), reply)
                 }
             };
-            let end = plan.iter().position(|planned| planned.verdict.unsure()).unwrap_or(plan.len());
+            let sure = plan.iter().position(|planned| planned.verdict.unsure()).unwrap_or(plan.len());
+            // What one host does for all stands alone, so that the others wait no longer than needed.
+            let alone = if once.is_some() { Some(1) } else { steps[next..].iter().position(|step| step.once.is_some()) };
+            let end = alone.map_or(sure, |alone| alone.min(sure));
             let failed = failures(&plan[..end], steps);
             if !failed.is_empty() {
                 return Err(HostFailure::Plan(failed));
             }
             let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
-            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch) };
+            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch)? };
             for (planned, result) in batch.iter().zip(&results) {
                 let keys = &steps[planned.step].notify;
                 // The journal is written before the step runs, so a failed one leaves its handlers there too.
@@ -222,14 +291,19 @@ impl<'a> Worker<'a> {
                 }
             }
             let stopped = results.len() < batch.len();
-            let failed = results.iter().find(|result| matches!(result.status, StepStatus::Failed(_))).cloned();
+            let failed = results.iter().find(|result| result.status.stops()).cloned();
             let unknown = results.iter().any(|result| result.status == StepStatus::Unknown);
             let done = if stopped { batch[results.len()].step } else { next + end };
             self.report.same += (done - next).saturating_sub(results.len());
+            let sets = batch.iter().zip(0..results.len()).map(|(planned, at)| (self.report.results.len() + at, &steps[planned.step].sets));
+            self.members.extend(sets.filter(|(_, sets)| !sets.is_empty()).map(|(at, sets)| (at, sets.clone())));
+            let first = self.report.results.len();
             self.report.results.extend(results);
-            match (failed, lost) {
+            self.note(&batch, first);
+            match (failed, &lost) {
+                (Some(result), _) if result.status == StepStatus::RolledBack => return Err(HostFailure::RolledBack(result)),
                 (Some(result), _) => return Err(HostFailure::Step(result)),
-                (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure)),
+                (_, Some(failure)) if unknown => return Err(HostFailure::Unknown(failure.clone())),
                 _ if self.orders.interrupt.level() > 0 && (stopped || end < plan.len()) => return Err(HostFailure::Interrupted),
                 // The line was mended: what was not begun is probed anew.
                 (None, Some(_)) => {}
@@ -241,13 +315,20 @@ impl<'a> Worker<'a> {
                 }
                 (None, None) => {}
             }
+            if let Some(key) = once.filter(|_| done > next) {
+                self.once.done(key);
+            }
+            // What stands behind a step that is done once is still as it was planned.
+            planned = (lost.is_none() && end < sure).then(|| plan.split_off(end));
             next = done;
         }
         Ok(notified)
     }
 
     /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
-    fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> (Vec<StepResult>, Option<Failure>) {
+    fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
+        self.prepare()?;
+        let guard = self.guard(steps, batch)?;
         self.batches += 1;
         let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
@@ -259,47 +340,18 @@ impl<'a> Worker<'a> {
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
                 // if nobody had asked, and the run ends behind the batch.
                 let script = if level == 1 { apply::stop() } else { apply::kill() };
-                let _ = Session::open(connection.as_mut(), privilege, script.text());
+                let _ = Session::open(connection.as_mut(), privilege, &|_| script.text().to_string());
             }
             Ok(())
         };
-        match apply::run(session, steps, (count, batch), &*self.wires.event, &mut tick) {
+        Ok(match apply::run(session, steps, (count, batch, guard), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {
                 Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
             },
-        }
-    }
-
-    /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    pub(super) fn mend(&mut self) -> Result<String, Failure> {
-        let started = Instant::now();
-        let lock = |failure: HostFailure| match failure {
-            HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
-            _ => Failure::new(Cause::Lost, "the step still runs on the host"),
-        };
-        loop {
-            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(self.line.privilege.clone(), connection)).and_then(
-                |(line, _)| {
-                    self.line = line;
-                    self.lock(RECONNECT.as_secs()).map_err(lock)?;
-                    let answers = self.line.session.ask(apply::read_journal().text())?;
-                    Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
-                },
-            );
-            match attempt {
-                Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
-                Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),
-                Err(failure)
-                    if started.elapsed() > RECONNECT || !matches!(failure.cause, Cause::Lost | Cause::Timeout | Cause::Refused) =>
-                {
-                    return Err(failure);
-                }
-                Err(_) => std::thread::sleep(Duration::from_secs(1)),
-            }
-        }
+        })
     }
 
     /// Runs the notified handlers, in the order of the roles; true when there were any. A handler that notifies
@@ -311,12 +363,27 @@ impl<'a> Worker<'a> {
                 continue;
             }
             any = true;
-            let more = self.steps(&handler.steps, None)?;
+            let more = match self.steps(&handler.steps, None) {
+                Err(failure @ HostFailure::RolledBack(_)) => {
+                    self.rolled_back(&handler.key);
+                    return Err(failure);
+                }
+                ran => ran?,
+            };
             notified.extend(more);
             self.line.session.ask(apply::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
             self.report.pending.retain(|key| *key != handler.key);
         }
         Ok(any)
+    }
+
+    /// The set of this handler is back as it was, so nothing is due for it.
+    fn rolled_back(&mut self, key: &String) {
+        self.report.pending.retain(|pending| pending != key);
+        for (at, _) in self.members.iter().filter(|(_, sets)| sets.contains(key)) {
+            self.report.results[*at].status = StepStatus::RolledBack;
+            self.report.taken_back += 1;
+        }
     }
 }
 
@@ -334,31 +401,4 @@ fn failures(planned: &[Planned], steps: &[Step]) -> Vec<(String, Unreadable)> {
         _ => None,
     });
     failed.collect()
-}
-
-/// The results of a batch whose line broke, completed by the host's journal: a step that ended there has ended.
-fn settled(steps: &[Step], (count, batch): (usize, &[&Planned]), mut results: Vec<StepResult>, journal: &str) -> Vec<StepResult> {
-    results.retain(|result| result.status != StepStatus::Unknown);
-    for planned in &batch[results.len().min(batch.len())..] {
-        let step = &steps[planned.step];
-        let begun = journal.lines().any(|line| line.starts_with(&format!("begin {count}.{} ", planned.step)));
-        let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {count}.{} ", planned.step))?.parse().ok());
-        let status = match (begun, ended) {
-            (_, Some(0)) => StepStatus::Changed,
-            (_, Some(status)) => StepStatus::Failed(status),
-            (true, None) => StepStatus::Unknown,
-            (false, None) => break,
-        };
-        results.push(StepResult {
-            name: step.name.clone(),
-            status,
-            elapsed: Duration::ZERO,
-            output: Vec::new(),
-            span: Some(step.span.clone()),
-        });
-        if status != StepStatus::Changed {
-            break;
-        }
-    }
-    results
 }

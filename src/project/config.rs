@@ -85,13 +85,16 @@ pub struct Settings {
     pub forks: u16,
     /// Seconds to wait for a host to answer, 1 to 3600.
     pub connect_timeout: u16,
+    /// Seconds that a host waits for a new connection after a change to sshd, sudo, firewall or network, before it puts
+    /// the old state back, 1 to 3600.
+    pub confirm_timeout: u16,
     /// Where `hoist secrets recipients add github:NAME` asks.
     pub github_url: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { forks: 50, connect_timeout: 10, github_url: "https://github.com".to_string() }
+        Self { forks: 50, connect_timeout: 10, confirm_timeout: 30, github_url: "https://github.com".to_string() }
     }
 }
 
@@ -127,7 +130,12 @@ impl Config {
             config.environments.insert(entry.key.clone(), item);
         }
         if let Some(settings) = file.typed::<Settings>("settings", problems) {
-            for (name, value, most) in [("forks", settings.forks, 1000), ("connect_timeout", settings.connect_timeout, 3600)] {
+            let numbers = [
+                ("forks", settings.forks, 1000),
+                ("connect_timeout", settings.connect_timeout, 3600),
+                ("confirm_timeout", settings.confirm_timeout, 3600),
+            ];
+            for (name, value, most) in numbers {
                 if let Some(node) = file.get("settings").and_then(|node| node.get(name)).filter(|_| !(1..=most).contains(&value)) {
                     problems.push(Diagnostic::error(format!("`{name}` must be a number from 1 to {most}")).at(&node.span));
                 }

@@ -153,6 +153,10 @@ impl Role {
         for handler in role.handlers.iter().filter(|handler| handler.name.is_none()) {
             problems.push(Diagnostic::error("a handler needs a `name`, by which tasks notify it").at(&handler.span));
         }
+        for node in role.handlers.iter().filter(|handler| handler.once).map(|handler| &handler.span) {
+            let error = Diagnostic::error("a handler cannot be `run_once`: it runs on each host that notified it").at(node);
+            problems.push(error.help("put `run_once` on the task that notifies it"));
+        }
         problems.or(role)
     }
 

@@ -22,6 +22,8 @@ pub struct Task {
     pub vars: Vec<Entry>,
     /// The keywords that a role or play may set too.
     pub manner: Manner,
+    /// Whether one host of the play does it for all.
+    pub once: bool,
     /// Handlers to run when it changed something.
     pub notify: Vec<(String, Span)>,
     /// The whole task.
@@ -71,7 +73,8 @@ const FOREIGN: [(&str, &str); 13] = [
 ];
 
 /// The keywords of a task.
-pub const KEYWORDS: [&str; 10] = ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items"];
+pub const KEYWORDS: [&str; 11] =
+    ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once"];
 
 impl Task {
     /// Reads a task.
@@ -124,6 +127,7 @@ impl Task {
             looped: node.get("loop").or_else(|| node.get("with_items")).cloned(),
             vars,
             manner,
+            once: node.get("run_once").and_then(|node| problems.take(crate::yaml::from_node::<bool>(node))).unwrap_or(false),
             notify,
             span: node.span.clone(),
         };

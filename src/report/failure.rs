@@ -8,16 +8,18 @@ use crate::engine::{HostFailure, StepResult, StepStatus};
 use crate::resource::Unreadable;
 use crate::transport::{Cause, Failure};
 
-/// In one word: `failed`, `unreachable`, `unknown`, `locked`, `interrupted`, `skipped`.
+/// In one word: `failed`, `unreachable`, `unknown`, `rolled back`, `locked`, `interrupted`, `skipped`.
 pub fn word(failure: &HostFailure) -> &'static str {
     match failure {
         HostFailure::Unreachable(Failure { cause: Cause::Name | Cause::Refused | Cause::Timeout | Cause::Lost, .. }) => "unreachable",
         // The host is there and says no: that is another trouble than a host that is down.
         HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) => "failed",
         HostFailure::Unknown(_) => "unknown",
+        HostFailure::RolledBack(_) => "rolled back",
         HostFailure::Locked(_) => "locked",
         HostFailure::Interrupted => "interrupted",
         HostFailure::Skipped(_) => "skipped",
+        HostFailure::Reverted(_) => "rolled back",
     }
 }
 
@@ -37,10 +39,10 @@ pub fn text(failure: &HostFailure) -> String {
         }
         HostFailure::Tasks(diagnostics) => head("its tasks have mistakes".to_string()) + &indent(&diagnostic::text(diagnostics, 100), 4),
         HostFailure::Plan(steps) => steps.iter().map(|(name, why)| head(escape(name)) + &unreadable(why)).collect(),
-        HostFailure::Step(result) => head(escape(&result.name)) + &step(result),
+        HostFailure::Step(result) | HostFailure::RolledBack(result) => head(escape(&result.name)) + &step(result),
         HostFailure::Locked(who) => head(format!("another run holds the lock: {}", escape(who))),
         HostFailure::Interrupted => head("the step that ran was finished, what was left was not begun".to_string()),
-        HostFailure::Skipped(why) => head(escape(why)),
+        HostFailure::Skipped(why) | HostFailure::Reverted(why) => head(escape(why)),
     }
 }
 
@@ -58,6 +60,7 @@ pub fn step(result: &StepResult) -> String {
     let place = result.span.iter().map(|span| format!("    {}\n", paint(DIM, format!("at {}", escape(span.to_string())))));
     let how = match result.status {
         StepStatus::Failed(status) => format!("exit status {status}"),
+        StepStatus::RolledBack => "what it is about was put back as it was".to_string(),
         StepStatus::Unknown => "the line broke: it may have happened or not".to_string(),
         StepStatus::Same | StepStatus::Changed => "done".to_string(),
     };

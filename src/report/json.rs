@@ -95,7 +95,7 @@ pub fn summary(reports: &[HostReport], elapsed: Duration) -> Vec<Event> {
         let host = || fields(json!({ "host": report.host }));
         events.extend(report.results.iter().map(|result| ("step_result", joined([host(), step_result(result)]))));
         let numbers = json!({
-            "result": report.failure.as_ref().map_or("done", word),
+            "result": result(report),
             "same": report.same,
             "changed": report.changed(),
             "failed": failed(report),
@@ -105,13 +105,14 @@ pub fn summary(reports: &[HostReport], elapsed: Duration) -> Vec<Event> {
         events.push(("host_result", joined([host(), fields(numbers), report.failure.as_ref().map(failure).unwrap_or_default()])));
     }
     let total = |of: fn(&HostReport) -> usize| reports.iter().map(of).sum::<usize>();
-    let hosts = |result: &str| reports.iter().filter(|report| report.failure.as_ref().map_or("done", word) == result).count();
+    let hosts = |word: &str| reports.iter().filter(|report| result(report) == word).count();
     let all = json!({
         "hosts": reports.len(),
         "done": hosts("done"),
         "failed": hosts("failed"),
         "unreachable": hosts("unreachable"),
         "unknown": hosts("unknown"),
+        "rolled_back": hosts("rolled_back"),
         "locked": hosts("locked"),
         "same": total(|report| report.same),
         "changed": total(HostReport::changed),
@@ -120,6 +121,10 @@ pub fn summary(reports: &[HostReport], elapsed: Duration) -> Vec<Event> {
     });
     events.push(("summary", fields(all)));
     events
+}
+
+fn result(report: &HostReport) -> String {
+    report.failure.as_ref().map_or("done", word).replace(' ', "_")
 }
 
 fn plan_step(step: &Step) -> Fields {
@@ -136,6 +141,7 @@ fn plan_step(step: &Step) -> Fields {
 fn verdict(verdict: &Verdict) -> Fields {
     match verdict {
         Verdict::Same => fields(json!({ "verdict": "same" })),
+        Verdict::Elsewhere => fields(json!({ "verdict": "elsewhere" })),
         Verdict::PerhapsSame => fields(json!({ "verdict": "perhaps_same" })),
         Verdict::Change(planned) => joined([fields(json!({ "verdict": "change" })), change(planned)]),
         Verdict::Perhaps(planned) => joined([fields(json!({ "verdict": "perhaps" })), change(planned)]),
@@ -180,6 +186,7 @@ fn how(status: StepStatus, elapsed: Duration) -> Fields {
         StepStatus::Same => ("same", None),
         StepStatus::Changed => ("changed", None),
         StepStatus::Failed(code) => ("failed", Some(code)),
+        StepStatus::RolledBack => ("rolled_back", None),
         StepStatus::Unknown => ("unknown", None),
     };
     let mut how = fields(json!({ "status": word, "seconds": seconds(elapsed) }));
@@ -200,10 +207,11 @@ fn failure(failure: &HostFailure) -> Fields {
             let step = |(name, why): &(String, Unreadable)| Json::Object(joined([fields(json!({ "step": name })), unreadable(why)]));
             json!({ "cause": "plan", "steps": steps.iter().map(step).collect::<Vec<_>>() })
         }
-        HostFailure::Step(result) => json!({ "cause": "step", "step": result.name }),
+        HostFailure::Step(result) | HostFailure::RolledBack(result) => json!({ "cause": "step", "step": result.name }),
         HostFailure::Locked(who) => json!({ "cause": "lock", "message": who }),
         HostFailure::Interrupted => json!({ "cause": "interrupted" }),
         HostFailure::Skipped(why) => json!({ "cause": "skipped", "message": why }),
+        HostFailure::Reverted(why) => json!({ "cause": "rolled back", "message": why }),
     };
     fields(json!({ "failure": why }))
 }
@@ -221,7 +229,7 @@ fn seconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-fn fields(object: Json) -> Fields {
+pub(super) fn fields(object: Json) -> Fields {
     match object {
         Json::Object(fields) => fields,
         other => Map::from_iter([("value".to_string(), other)]),
@@ -306,6 +314,7 @@ mod tests {
                 pending: vec!["web/reload".into()],
                 elapsed,
                 failure: Some(HostFailure::Step(failed)),
+                taken_back: 0,
             },
         ];
         assert_eq!(
@@ -314,7 +323,7 @@ mod tests {
 {"version":1,"event":"step_result","host":"web2","step":"conf","file":"roles/web/role.yml","line":3,"column":5,"status":"changed","seconds":2.14,"output":""}
 {"version":1,"event":"step_result","host":"web2","step":"conf","file":"roles/web/role.yml","line":3,"column":5,"status":"failed","seconds":2.14,"exit_status":1,"output":{"base64":"YmFkIP8="}}
 {"version":1,"event":"host_result","host":"web2","result":"failed","same":2,"changed":1,"failed":1,"pending":["web/reload"],"seconds":2.14,"failure":{"cause":"step","step":"conf"}}
-{"version":1,"event":"summary","hosts":2,"done":1,"failed":1,"unreachable":0,"unknown":0,"locked":0,"same":6,"changed":1,"seconds":2.14,"exit_code":3}
+{"version":1,"event":"summary","hosts":2,"done":1,"failed":1,"unreachable":0,"unknown":0,"rolled_back":0,"locked":0,"same":6,"changed":1,"seconds":2.14,"exit_code":3}
 "#
         );
     }

@@ -4,6 +4,8 @@
 //! streams take the colours out where they do not belong. `json` is the same for programs. The functions here put the
 //! two together: data in, print.
 
+mod certificates;
+mod deploy;
 mod diagnostic;
 mod diff;
 mod failure;
@@ -20,18 +22,24 @@ mod table;
 mod terminal;
 mod words;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use diff::Depth;
 pub use progress::Progress;
 pub use streams::{begin, catch_panics, failed};
-pub use summary::exit_code;
+pub use summary::{Again, exit_code};
 pub use table::{Cell, Table};
 pub use terminal::escape;
 pub use words::count;
 
+use crate::deploy::app::App;
+use crate::deploy::choose::Seen;
+use crate::deploy::plan::Plan;
+use crate::deploy::run::Outcome;
 use crate::diagnostic::Diagnostics;
-use crate::engine::{HostReport, Pong, Previewed};
+use crate::engine::certificates::Certificate;
+use crate::engine::{HostFailure, HostReport, PlayPreview, Pong, Previewed};
 use crate::transport::Failure;
 
 /// What is printed.
@@ -94,6 +102,15 @@ pub fn ping(answers: &[Pong]) {
     streams::stderr(&troubles);
 }
 
+/// Prints the certificates of each host; those with fewer than `min_days` left stand out.
+pub fn certificates(all: &[(String, Vec<Certificate>)], min_days: Option<i64>) {
+    if streams::is_json() {
+        events(certificates::events(all, min_days));
+    } else if all.iter().any(|(_, certificates)| !certificates.is_empty()) {
+        streams::stdout(&certificates::text(all, min_days.unwrap_or(0)));
+    }
+}
+
 /// Prints what will be done on all hosts.
 pub fn plan(previewed: &[Previewed], options: &Options) {
     let hosts: Vec<plan::HostPlan<'_>> = previewed.iter().map(plan::HostPlan::from).collect();
@@ -104,9 +121,42 @@ pub fn plan(previewed: &[Previewed], options: &Options) {
     }
 }
 
-/// Prints what became of all hosts in `elapsed`. `again` is the command line that does the same once more, on all of
-/// them: advice is made of it.
-pub fn summary(reports: &[HostReport], elapsed: Duration, again: &str, options: &Options) {
+/// Prints what a deploy or a rollback is going to do. `differences` are what its verb `compare` would change, by host.
+pub fn deploy(app: &App, plan: &Plan, differences: &BTreeMap<String, Vec<PlayPreview>>, options: &Options) {
+    let hosts: Vec<plan::HostPlan<'_>> =
+        differences.iter().map(|(host, plays)| plan::HostPlan { host, plays, pending: &[], interrupted: None, failure: None }).collect();
+    if options.json {
+        events(deploy::events(app, plan, &hosts));
+    } else {
+        streams::stdout(&deploy::text(app, plan, &hosts, options.diff));
+    }
+}
+
+/// Prints how a deploy or a rollback came out; no outcome: it is live everywhere already.
+pub fn deployed(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration, options: &Options) {
+    if options.json {
+        events(vec![deploy::result(plan, outcome, elapsed)]);
+    } else {
+        streams::stdout(&deploy::outcome(plan, outcome, elapsed));
+    }
+}
+
+/// Prints which releases hosts have; with `all`, also those that are gone.
+pub fn releases(seen: &[Seen], all: bool, options: &Options) {
+    if options.json {
+        events(deploy::releases_events(seen, all));
+    } else {
+        streams::stdout(&deploy::releases(seen, all));
+    }
+}
+
+/// Prints why nothing can be done on a host.
+pub fn host_failure(host: &str, why: &HostFailure) {
+    streams::stderr(&format!("{}:\n{}", terminal::escape(host), words::indent(&failure::text(why), 2)));
+}
+
+/// Prints what became of all hosts in `elapsed`, with the command that does the same once more.
+pub fn summary(reports: &[HostReport], elapsed: Duration, again: Again<'_>, options: &Options) {
     if options.json {
         events(json::summary(reports, elapsed));
     } else {

@@ -52,6 +52,18 @@ struct Block {
 
 /// The whole preview.
 pub fn text(hosts: &[HostPlan<'_>], depth: Depth) -> String {
+    let mut text = blocks(hosts, depth);
+    let mut verdicts = hosts.iter().flat_map(|host| host.plays).flat_map(|play| &play.planned).map(|planned| &planned.verdict);
+    if verdicts.any(|verdict| matches!(verdict, Verdict::Perhaps(_))) {
+        let legend = "is read again behind the changes before it; shown is what it would do as things are now";
+        text += &format!("\n{} {legend}\n", paint(BLUE, "?"));
+    }
+    text += if text.is_empty() { "" } else { "\n" };
+    text + &paint(BOLD, total::line(hosts)) + "\n"
+}
+
+/// The preview without its legend and its total.
+pub fn blocks(hosts: &[HostPlan<'_>], depth: Depth) -> String {
     let mut blocks = each(hosts, left_behind);
     let last_play = hosts.iter().flat_map(|host| host.plays).map(|play| play.play).max();
     for number in 0..last_play.map_or(0, |last| last + 1) {
@@ -60,14 +72,7 @@ pub fn text(hosts: &[HostPlan<'_>], depth: Depth) -> String {
     }
     blocks.extend(each(hosts, no_plan));
 
-    let mut text = joined(&blocks, hosts);
-    let mut verdicts = hosts.iter().flat_map(|host| host.plays).flat_map(|play| &play.planned).map(|planned| &planned.verdict);
-    if verdicts.any(|verdict| matches!(verdict, Verdict::Perhaps(_))) {
-        let legend = "is read again behind the changes before it; shown is what it would do as things are now";
-        text += &format!("\n{} {legend}\n", paint(BLUE, "?"));
-    }
-    text += if text.is_empty() { "" } else { "\n" };
-    text + &paint(BOLD, total::line(hosts)) + "\n"
+    joined(&blocks, hosts)
 }
 
 /// The blocks under the names of their hosts and roles, each said when it changes.

@@ -31,6 +31,16 @@ impl Progress {
         Self { to }
     }
 
+    /// Says what comes next, for all hosts.
+    pub fn say(&self, text: &str) {
+        let print = || streams::stderr(&format!("{}\n", style::paint(style::BOLD, escape(text))));
+        match &self.to {
+            To::Bars(bars) => bars.suspended(print),
+            To::Lines => print(),
+            To::Programs => streams::stdout(&json::line("progress", json::fields(serde_json::json!({ "message": text })))),
+        }
+    }
+
     /// Takes one event, from any thread.
     pub fn event(&self, host: &str, event: Event) {
         match &self.to {
@@ -51,6 +61,7 @@ fn line(host: &str, event: &Event) -> Option<String> {
         StepStatus::Same => return None,
         StepStatus::Changed => style::paint(style::YELLOW, "changed"),
         StepStatus::Failed(_) => style::paint(style::ERROR, "failed"),
+        StepStatus::RolledBack => style::paint(style::ERROR, "rolled back"),
         StepStatus::Unknown => style::paint(style::ERROR, "unknown"),
     };
     Some(format!("{}: {how}: {} ({})\n", escape(host), escape(name), time(*elapsed)))

@@ -44,6 +44,9 @@ pub fn step(role: &str, line: usize, name: &str, kind: &'static str, subject: &s
         run_as: None,
         environment: Vec::new(),
         notify: Vec::new(),
+        sets: Vec::new(),
+        set: None,
+        once: None,
         span: place(role, line),
     }
 }

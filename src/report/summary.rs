@@ -7,7 +7,7 @@ use super::style::{BOLD, ERROR, GREEN, YELLOW, paint};
 use super::table::{Cell, Table};
 use super::terminal::escape;
 use super::words::{count, handler, hosts, indent, time};
-use crate::engine::{HostFailure, HostReport, StepStatus};
+use crate::engine::{HostFailure, HostReport, StepResult, StepStatus};
 use crate::shell::quote;
 
 /// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
@@ -22,8 +22,17 @@ pub fn exit_code(reports: &[HostReport]) -> u8 {
     codes.min().unwrap_or(0)
 }
 
-/// The whole summary. `again` is the command that does the same once more; it is shown with the hosts to run it on.
-pub fn text(reports: &[HostReport], elapsed: Duration, again: &str) -> String {
+/// The command that does the same once more.
+#[derive(Debug, Clone, Copy)]
+pub enum Again<'a> {
+    /// On the hosts that had trouble.
+    There(&'a str),
+    /// On all of them, for they go together.
+    Everywhere(&'a str),
+}
+
+/// The whole summary. `again` is shown beside every trouble.
+pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> String {
     if reports.iter().all(|report| report.failure.is_none() && report.results.is_empty()) {
         return unchanged(reports, elapsed);
     }
@@ -33,7 +42,7 @@ pub fn text(reports: &[HostReport], elapsed: Duration, again: &str) -> String {
     for report in reports {
         table.row(row(report));
     }
-    table.text() + &cards(reports, again)
+    table.text() + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
 }
 
 /// One line for a run in which nothing had to be done.
@@ -44,6 +53,19 @@ fn unchanged(reports: &[HostReport], elapsed: Duration) -> String {
     };
     let same: usize = reports.iter().map(|report| report.same).sum();
     format!("{}: 0 changes, {same} as wanted, {}\n", paint(BOLD, who), time(elapsed))
+}
+
+/// What an earlier run had left half done, and this one took back before it went on to its end.
+fn taken_back(report: &HostReport) -> String {
+    let steps = report.results.iter().filter(|result| result.status == StepStatus::RolledBack && report.failure.is_none());
+    let line = |step: &StepResult| {
+        format!(
+            "\n{} what an earlier run left was refused and put back first\n{}",
+            paint(BOLD, escape(&report.host) + ":"),
+            failure::step(step)
+        )
+    };
+    steps.map(line).collect()
 }
 
 fn row(report: &HostReport) -> [Cell; 6] {
@@ -72,7 +94,7 @@ pub fn failed(report: &HostReport) -> usize {
 }
 
 /// A card for each trouble, equal ones of several hosts as one.
-fn cards(reports: &[HostReport], again: &str) -> String {
+fn cards(reports: &[HostReport], again: Again<'_>) -> String {
     let mut cards: Vec<(String, Vec<&str>)> = Vec::new();
     for report in reports {
         let Some(failure) = &report.failure else { continue };
@@ -83,9 +105,14 @@ fn cards(reports: &[HostReport], again: &str) -> String {
         }
     }
     let text = |(card, names): (String, Vec<&str>)| {
-        let quoted: Vec<String> = names.iter().filter_map(|name| quote(name)).collect();
         let who = paint(BOLD, escape(hosts(&names, reports.len())) + ":");
-        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(format!("{again} --limit {}", quoted.join(","))))
+        let next = match again {
+            Again::There(command) => {
+                format!("{command} --limit {}", names.iter().filter_map(|name| quote(name)).collect::<Vec<_>>().join(","))
+            }
+            Again::Everywhere(command) => command.to_string(),
+        };
+        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(next))
     };
     cards.into_iter().map(text).collect()
 }
@@ -106,6 +133,12 @@ fn state(report: &HostReport) -> String {
         0 => "nothing was changed before it".to_string(),
         number => format!("{} changed before it", count(number, "step")),
     };
+    let changed = match (report.taken_back, report.changed()) {
+        (0, _) => changed,
+        (back, 0) => format!("{} changed before it and put back: the host is as it was", count(back, "step")),
+        (1, _) => format!("{changed}; 1 more changed and was put back"),
+        (back, _) => format!("{changed}; {back} more changed and were put back"),
+    };
     if report.pending.is_empty() {
         return changed;
     }
@@ -117,7 +150,6 @@ fn state(report: &HostReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::StepResult;
     use crate::report::sample::{place, plain};
     use crate::transport::{Cause, Failure};
 
@@ -132,7 +164,7 @@ mod tests {
     }
 
     fn shown(reports: &[HostReport]) -> String {
-        plain(&text(reports, Duration::from_millis(412), "hoist provision env=prod"))
+        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod")))
     }
 
     fn locked() -> HostFailure {

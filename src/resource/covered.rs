@@ -50,6 +50,14 @@ impl Resource for Covered {
         self.inner.reach()
     }
 
+    fn undo(&self, reply: &Reply) -> Option<crate::shell::Script> {
+        self.inner.undo(reply)
+    }
+
+    fn validates(&self) -> bool {
+        self.inner.validates()
+    }
+
     fn subject(&self) -> String {
         self.cover.text(&self.inner.subject())
     }
@@ -60,10 +68,11 @@ impl Resource for Covered {
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let cover = |text: &str| self.cover.text(text);
-        let change = self
-            .inner
-            .plan(reply)
-            .map_err(|unreadable| Unreadable { message: cover(&unreadable.message), help: unreadable.help.as_deref().map(cover) })?;
+        let change = self.inner.plan(reply).map_err(|unreadable| Unreadable {
+            message: cover(&unreadable.message),
+            help: unreadable.help.as_deref().map(cover),
+            ..unreadable
+        })?;
         Ok(change.map(|mut change| {
             for diff in &mut change.diff {
                 *diff = match diff {

@@ -278,7 +278,7 @@ impl Git {
 
 /// The ssh that git is to use. To look, it must write nothing, not even the key of a host that it is told to accept: the first of
 /// its files is the one it writes to.
-fn ssh_command(key_file: Option<&str>, accept_new: bool, look: bool) -> String {
+pub(crate) fn ssh_command(key_file: Option<&str>, accept_new: bool, look: bool) -> String {
     let mut command = "ssh -o BatchMode=yes -o ForwardAgent=no -o ConnectTimeout=20".to_string();
     command.push_str(if accept_new { " -o StrictHostKeyChecking=accept-new" } else { " -o StrictHostKeyChecking=yes" });
     if look {

@@ -45,6 +45,7 @@ pub use write::{Origin, Write};
 
 use crate::diagnostic::Diagnostics;
 use crate::project::Scope;
+use crate::shell::Script;
 
 /// How far a change goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,17 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What it is about, for people: `/etc/motd`, `nginx`.
     fn subject(&self) -> String;
 
+    /// As a handler: what brings old files into effect again, given the host as it was with them. `None`: nothing can.
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        let change = self.plan(reply).ok()??;
+        Some(change.script).filter(|script| script.blob().is_none())
+    }
+
+    /// Whether it first checks the files that it is about to bring into effect, so that they can be put back.
+    fn validates(&self) -> bool {
+        false
+    }
+
     /// Asks what it must know of the host.
     fn probe(&self, probe: &mut Probe);
 
@@ -96,6 +108,14 @@ pub trait Resource: Send + Sync {
     fn reach(&self) -> Reach;
     /// See [`Kind::subject`].
     fn subject(&self) -> String;
+    /// See [`Kind::undo`].
+    fn undo(&self, _: &Reply) -> Option<Script> {
+        None
+    }
+    /// See [`Kind::validates`].
+    fn validates(&self) -> bool {
+        false
+    }
     /// See [`Kind::probe`].
     fn probe(&self, probe: &mut Probe);
     /// See [`Kind::plan`].
@@ -116,6 +136,14 @@ impl<K: Kind> Resource for K {
 
     fn subject(&self) -> String {
         Kind::subject(self)
+    }
+
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        Kind::undo(self, reply)
+    }
+
+    fn validates(&self) -> bool {
+        Kind::validates(self)
     }
 
     fn probe(&self, probe: &mut Probe) {

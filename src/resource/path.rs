@@ -64,7 +64,8 @@ pub fn folder(reply: &Reply, path: &str) -> Result<(), Unreadable> {
     let Some(parent) = parent(path).filter(|parent| *parent != "/") else { return Ok(()) };
     match &reply.path(parent)?.stat {
         None => Err(Unreadable::new(format!("the folder `{parent}` does not exist"))
-            .help(format!("make it before, with `file: {{ path: {parent}, state: directory }}`"))),
+            .help(format!("make it before, with `file: {{ path: {parent}, state: directory }}`"))
+            .folder(parent)),
         // Where a link leads is not known; if it is no folder, the change fails and leaves all as it is.
         Some(stat) if matches!(stat.kind, FileKind::Directory | FileKind::Link) => Ok(()),
         Some(stat) => Err(Unreadable::new(format!("`{parent}` is a {}, a directory is expected", stat.kind.name()))),

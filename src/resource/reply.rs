@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::state::within;
-use super::{Apt, FileKind, Group, Guard, Outcome, Owner, Package, PathState, Stat, Unit, User};
+use super::{Apt, Group, Guard, Outcome, Package, PathState, Unit, User};
 
 /// Answers to the questions of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -31,17 +31,25 @@ pub struct Unreadable {
     pub message: String,
     /// What to do, if anything can be said.
     pub help: Option<String>,
+    /// The folder that is missing, if that is all: an earlier change may bring it.
+    pub folder: Option<String>,
 }
 
 impl Unreadable {
     /// With a message alone.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { message: message.into(), help: None, folder: None }
     }
 
     /// Says what to do.
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
+        self
+    }
+
+    /// Says that a missing folder is all that is wrong.
+    pub fn folder(mut self, path: &str) -> Self {
+        self.folder = Some(path.to_string());
         self
     }
 
@@ -120,6 +128,11 @@ impl Reply {
         self.paths.insert(path.to_string(), state);
     }
 
+    /// Takes an ordinary folder of root as what is at `path`.
+    pub fn assume_folder(&mut self, path: &str) {
+        self.assume(path, PathState::folder());
+    }
+
     /// Adds the answers of another reply.
     pub fn merge(&mut self, other: Reply) {
         self.paths.extend(other.paths);
@@ -136,10 +149,8 @@ impl Reply {
     pub fn complete(&mut self, probe: &super::Probe) {
         let outcomes = std::mem::take(&mut self.outcomes);
         self.guards = probe.guards.iter().cloned().zip(outcomes.into_iter().chain(std::iter::repeat_with(Outcome::default))).collect();
-        let ordinary = Stat { kind: FileKind::Directory, mode: 0o755, owner: Owner::named("0"), group: Owner::named("0"), size: 0 };
         for path in probe.stats.iter().flat_map(|path| super::path::above(path)).filter(|path| probe.stats.contains(*path)) {
-            let folder = || PathState { stat: Some(ordinary.clone()), ..PathState::default() };
-            self.paths.entry(path.to_string()).or_insert_with(folder);
+            self.paths.entry(path.to_string()).or_insert_with(PathState::folder);
         }
         for path in &probe.stats {
             let state = self.paths.entry(path.clone()).or_default();

@@ -40,6 +40,7 @@ pub struct Args {
     #[serde(default)]
     daemon_reload: bool,
     /// A command that must succeed before the unit is started, restarted or reloaded; if it fails, the unit is left as it is.
+    /// In a handler, the files and links that notified it are then put back as they were before the run.
     validate: Option<String>,
 }
 
@@ -88,8 +89,33 @@ impl Kind for Service {
         self.unit.as_deref().map_or("systemd", |unit| unit.strip_suffix(".service").unwrap_or(unit)).to_string()
     }
 
+    /// A unit that did not run then is stopped: the rules of a firewall go with it.
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        let (unit, mut script) = (self.unit.as_ref()?, Script::new());
+        script.line("systemctl daemon-reload", &[]);
+        // A service that went up and down too often, or failed, would not be started.
+        script.line("systemctl reset-failed -- {} 2>/dev/null || :", &[unit]);
+        let ran = reply.unit(unit).is_ok_and(|now| ["active", "reloading", "refreshing"].contains(&now.active.as_str()));
+        script.line(
+            match self.args.state {
+                _ if !ran => "systemctl stop -- {}",
+                Some(State::Restarted) => "systemctl restart -- {}",
+                _ => "systemctl reload-or-restart -- {}",
+            },
+            &[unit],
+        );
+        Some(script)
+    }
+
+    fn validates(&self) -> bool {
+        self.args.validate.is_some()
+    }
+
     fn probe(&self, probe: &mut Probe) {
-        self.unit.iter().for_each(|unit| probe.unit(unit));
+        if let Some(unit) = &self.unit {
+            probe.unit(unit);
+            probe.stat(&file(unit));
+        }
         if self.args.daemon_reload {
             probe.guard(&stale_units());
         }
@@ -101,7 +127,8 @@ impl Kind for Service {
         let now = self.unit.as_ref().map(|unit| reply.unit(unit)).transpose()?;
         let verb = match (&self.unit, now) {
             (Some(unit), Some(now)) => {
-                self.check(unit, now)?;
+                let to_come = reply.path(&file(unit)).is_ok_and(|state| state.stat.is_some());
+                self.check(unit, now, to_come)?;
                 self.verb(unit, now)?
             }
             _ => None,
@@ -128,8 +155,9 @@ impl Kind for Service {
 
 impl Service {
     /// Refuses what systemd does not have or cannot read.
-    fn check(&self, unit: &str, now: &Unit) -> Result<(), Unreadable> {
-        let gone = now.load == "not-found" && ["inactive", ""].contains(&now.active.as_str());
+    fn check(&self, unit: &str, now: &Unit, to_come: bool) -> Result<(), Unreadable> {
+        // An earlier step is to write its file: systemd will know it then.
+        let gone = now.load == "not-found" && ["inactive", ""].contains(&now.active.as_str()) && !to_come;
         if gone && (self.args.state.is_some() || self.args.enabled.is_some()) {
             return Err(Unreadable::new(format!("systemd knows no `{unit}`"))
                 .help("is the name right? is the package or the unit file that brings it missing?"));
@@ -234,6 +262,14 @@ impl Verb {
 /// More than a restart: something will be different for good.
 fn updated(change: Change) -> Change {
     Change { action: Action::Update, ..change }
+}
+
+/// Where the file of a unit is that is no package's.
+fn file(unit: &str) -> String {
+    match (unit.split_once('@'), unit.rsplit_once('.')) {
+        (Some((name, _)), Some((_, suffix))) => format!("/etc/systemd/system/{name}@.{suffix}"),
+        _ => format!("/etc/systemd/system/{unit}"),
+    }
 }
 
 /// Asks whether any unit file changed since systemd read it.

@@ -161,6 +161,12 @@ pub struct PathState {
 }
 
 impl PathState {
+    /// An ordinary folder of root.
+    pub fn folder() -> Self {
+        let root = || Owner::named("0");
+        Self { stat: Some(Stat { kind: FileKind::Directory, mode: 0o755, owner: root(), group: root(), size: 0 }), ..Self::default() }
+    }
+
     /// What sort of thing is there, as the shell function `hoist_was` reads it.
     pub fn shape(&self) -> String {
         match self.stat.as_ref().map(|stat| &stat.kind) {

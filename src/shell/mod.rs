@@ -15,13 +15,23 @@ pub use script::{Blob, Script, sha256};
 /// The shell functions that scripts may use; the engine sends them at the start of a session. Their comments stay here:
 /// on a slow line, what does not fit into the first packets costs a round trip.
 pub static PRELUDE: LazyLock<String> = LazyLock::new(|| {
-    let files = [
+    bare(&[
         include_str!("prelude.sh"),
         include_str!("prelude/apt.sh"),
         include_str!("prelude/command.sh"),
         include_str!("prelude/git.sh"),
         include_str!("prelude/service.sh"),
-    ];
+    ])
+});
+
+/// The functions that put aside what a change replaces, and back.
+pub static ASIDE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/aside.sh")]));
+
+/// The functions of the dead man's switch.
+pub static SWITCH: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/switch.sh")]));
+
+/// Without comments and empty lines.
+fn bare(files: &[&str]) -> String {
     let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
     lines.flat_map(|line| [line, "\n"]).collect()
-});
+}

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
@@ -18,6 +19,7 @@ pub const FILTERS: &[(&str, &str)] = &[
         "what stands in /etc/shadow for a password (SHA-512), the same in every run; `salt=` sets the salt, `rounds=` the work",
     ),
     ("quote", "one word for a shell, whatever is in it"),
+    ("scram_sha256", "what PostgreSQL keeps for a password (SCRAM-SHA-256), the same in every run; `salt=` sets the salt"),
     ("to_json", "JSON on one line"),
     ("to_nice_json", "JSON over several lines"),
     ("urlencode", "one part of a URL, whatever is in it: a password, a name; `/` is encoded, too"),
@@ -45,6 +47,11 @@ pub(super) fn register(tera: &mut Tera) {
     });
     tera.register_filter("quote", |text: Value, _: Kwargs, _: &State| -> TeraResult<String> {
         crate::shell::quote(&text.to_string()).ok_or_else(|| Error::message("a shell word cannot hold a NUL"))
+    });
+    tera.register_filter("scram_sha256", |password: &str, kwargs: Kwargs, state: &State| -> TeraResult<String> {
+        let host = state.get::<String>(super::HOST)?.unwrap_or_default();
+        let salt = kwargs.get::<String>("salt")?;
+        Ok(scram_sha256(password, salt.as_deref().map(str::as_bytes), &host))
     });
     tera.register_filter("to_json", |value: Value, _: Kwargs, _: &State| json(&value, false));
     tera.register_filter("to_nice_json", |value: Value, _: Kwargs, _: &State| json(&value, true));
@@ -97,6 +104,26 @@ fn password_hash(password: &str, salt: Option<&str>, host: &str, rounds: Option<
     Ok(format!("$6${rounds}{salt}${}", crypt(&salt)?))
 }
 
+/// Rounds that PostgreSQL takes.
+const SCRAM_ROUNDS: u32 = 4096;
+
+/// `SCRAM-SHA-256$4096:salt$stored key:server key` (RFC 5802, RFC 7677). The salt is made as that of [`password_hash`] is.
+fn scram_sha256(password: &str, salt: Option<&[u8]>, host: &str) -> String {
+    // As PostgreSQL itself does: a password that cannot be prepared is taken as it is.
+    let prepared = stringprep::saslprep(password).unwrap_or(password.into());
+    let slow = |salt: &[u8]| pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(prepared.as_bytes(), salt, SCRAM_ROUNDS);
+    let salt = salt.map_or_else(|| slow(format!("hoist scram_sha256 {host}").as_bytes())[..SALT].to_vec(), <[u8]>::to_vec);
+    let salted = slow(&salt);
+    let keyed = |text: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&salted).expect("a key of any length will do");
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes()
+    };
+    let stored = Sha256::digest(keyed("Client Key"));
+    let [salt, stored, server] = [&salt[..], &stored[..], &keyed("Server Key")[..]].map(|bytes| STANDARD.encode(bytes));
+    format!("SCRAM-SHA-256${SCRAM_ROUNDS}:{salt}${stored}:{server}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +139,17 @@ mod tests {
         assert_ne!(of("hunter2", "web1")[..19], of("hunter3", "web1")[..19], "salts differ");
         assert!(password_hash("x", Some("a$b"), "", None).is_err() && password_hash("x", None, "", Some(5)).is_err());
         assert!(password_hash("x", Some("ab"), "", Some(1000)).expect("valid").starts_with("$6$rounds=1000$ab$"));
+    }
+
+    #[test]
+    fn a_scram_hash_is_what_postgresql_makes_and_stays_the_same() {
+        // RFC 7677: the exchange of user `user` with the password `pencil`.
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").expect("base64");
+        let known = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+        assert_eq!(scram_sha256("pencil", Some(&salt), ""), known);
+        assert_eq!(scram_sha256("pencil", None, "db1"), scram_sha256("pencil", None, "db1"));
+        assert_ne!(scram_sha256("pencil", None, "db1"), scram_sha256("pencil", None, "db2"));
+        assert_eq!(scram_sha256("\u{fb01}n\u{a0}", Some(b"x"), ""), scram_sha256("fin ", Some(b"x"), ""), "passwords are prepared");
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether a second try may end better: nobody said no.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.cause, Cause::Lost | Cause::Timeout | Cause::Refused)
+    }
+
     /// A failure without a remedy yet.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
         Self { cause, message: message.into(), remedy: Vec::new() }

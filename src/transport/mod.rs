@@ -4,6 +4,7 @@
 //! Nothing here knows what is said over the line.
 
 mod failure;
+pub mod http;
 pub mod known_hosts;
 pub mod local;
 mod openssh;

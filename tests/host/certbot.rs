@@ -1,35 +1,11 @@
 //! The certbot role against pebble, an ACME server for tests, on the same host.
 
 use crate::machine::{Machine, Project};
+use crate::pebble;
 
-/// pebble with a name server that knows all names, and a CA for its own certificate. It fetches proofs from port 80.
-const PEBBLE: &str = r#"
-set -e
-apt-get update -qq
-apt-get install -qq -y --no-install-recommends pebble openssl >/dev/null 2>&1
-mkdir -p /etc/pebble && cd /etc/pebble
-openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-ca -keyout ca.key -out ca.pem 2>/dev/null
-openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem 2>/dev/null
-printf 'subjectAltName=DNS:localhost\n' >extensions
-openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile extensions -out cert.pem 2>/dev/null
-cat >config.json <<END
-{ "pebble": { "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
-  "certificate": "/etc/pebble/cert.pem", "privateKey": "/etc/pebble/key.pem", "httpPort": 80, "tlsPort": 443,
-  "externalAccountBindingRequired": true, "externalAccountMACKeys": { "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W" } } }
-END
-systemd-run -q --unit=names pebble-challtestsrv -defaultIPv4 127.0.0.1 -defaultIPv6 '' -dns01 127.0.0.1:8053 -http01 '' -https01 '' -tlsalpn01 ''
-systemd-run -q --unit=pebble -E PEBBLE_VA_NOSLEEP=1 pebble -config /etc/pebble/config.json -dnsserver 127.0.0.1:8053
-for i in $(seq 100); do curl -sf --cacert ca.pem https://localhost:15000/roots/0 -o root.pem && break; sleep 0.2; done
-cat ca.pem
-"#;
-
-const VARIABLES: &str = r#"
+const SITES: &str = r#"
 nginx_sites:
   shop: { server_name: shop.test, redirect_names: [www.shop.test, new.shop.test], tls: true, root: /srv/shop }
-certbot_directory_url: https://localhost:14000/dir
-certbot_ca_file: acme-ca.pem
-certbot_eab_kid: kid-1
-certbot_eab_hmac_key: zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W
 "#;
 
 struct Shop {
@@ -42,13 +18,13 @@ impl Shop {
         let machine = Machine::up_with(&["--suite", suite])?;
         let project = Project::new(&[&machine], "deploy");
         project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [nginx, certbot]\n");
-        project.file("environments/test/assets/acme-ca.pem", &machine.sh(PEBBLE));
+        project.file("environments/test/assets/acme-ca.pem", &pebble::start(&machine));
         machine.sh("mkdir -p /srv/shop; echo page >/srv/shop/index.html");
         Some(Self { machine, project })
     }
 
     fn domains(&self, domains: &str) {
-        self.project.file("group_vars/web.yml", &format!("{VARIABLES}certbot_certificates: {{ shop: [{domains}] }}\n"));
+        self.project.file("group_vars/web.yml", &format!("{SITES}{}certbot_certificates: {{ shop: [{domains}] }}\n", pebble::VARIABLES));
     }
 
     /// The page, from a client that trusts pebble and nobody else.
@@ -77,7 +53,7 @@ fn a_certificate_is_fetched_on_trixie_and_goes_when_no_site_has_it() {
     shop.domains("shop.test");
     shop.project.converge();
     assert_eq!(shop.page("shop.test"), "page\n");
-    let gone = format!("{VARIABLES}certbot_certificates: {{ shop: ~ }}\n");
+    let gone = format!("{SITES}{}certbot_certificates: {{ shop: ~ }}\n", pebble::VARIABLES);
     shop.project.file("group_vars/web.yml", &gone);
     shop.fails("nginx still uses the certificate shop");
     shop.project.file("group_vars/web.yml", &gone.replace("  shop: { server_name", "  shop: ~\n  other: { server_name"));

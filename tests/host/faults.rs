@@ -75,15 +75,15 @@ fn the_first_interruption_lets_the_step_finish() {
 fn the_second_interruption_ends_the_step() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("sleep 3", "sleep 60"));
+    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("sleep 3", "sleep 60; touch /run/ended"));
     let child = start(&project);
     wait_for(&machine, "/run/begun");
     signal(&child, "INT");
     std::thread::sleep(Duration::from_secs(1));
     signal(&child, "INT");
     let run = end(child);
-    assert_ne!(run.status, 0, "{run}");
-    machine.sh("sleep 0.5; ! pgrep -x sleep");
+    assert_eq!(run.status, 3, "what became of the step is not known: {run}");
+    machine.sh("sleep 0.5; ! pgrep -x sleep; test ! -e /run/ended");
     machine.sh("touch /etc/slow-done");
     project.converge();
 }

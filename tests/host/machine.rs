@@ -121,6 +121,7 @@ impl Project {
         let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
             .args(words)
             .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.folder.path().join(".cache"))
             .stdin(Stdio::null())
             .output()
             .expect("hoist runs");

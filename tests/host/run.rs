@@ -3,7 +3,7 @@
 use crate::machine::{Machine, Project};
 
 /// How often a command was started over SSH since the log was last emptied.
-fn execs(machine: &Machine) -> usize {
+pub fn execs(machine: &Machine) -> usize {
     machine.sh("journalctl -u ssh --no-pager -o cat | grep -c '^Starting session: command' || true").trim().parse().expect("a number")
 }
 
@@ -22,6 +22,29 @@ fn a_run_is_one_exec_however_many_tasks_there_are() {
         assert!(run.stdout.contains("0 changes"), "{run}");
         assert_eq!(execs(&machine) - before, 1, "{tasks} tasks");
     }
+}
+
+/// A run asks all at once, on the guess that the host's facts are what they were. A wrong guess does no harm.
+#[test]
+fn what_a_host_said_last_time_is_not_believed() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - copy: { dest: \"/etc/at-{{ facts.hostname }}\", content: \"{{ facts.distribution_release }}\\n\" }\n",
+    );
+    project.converge();
+    let cache = project.folder.path().join(".cache/hoist/facts");
+    let file = std::fs::read_dir(cache).expect("a cache").next().expect("a file").expect("readable").path();
+    let facts = std::fs::read_to_string(&file).expect("facts");
+    assert!(facts.contains("bookworm"), "{facts}");
+    for lie in [facts.replace("bookworm", "sarge"), facts.replace(&machine.name, "elsewhere"), "{}".into(), "no facts".into()] {
+        std::fs::write(&file, lie).expect("writable");
+        let run = project.provision();
+        assert!(run.stdout.contains("0 changes"), "{run}");
+        assert_eq!(std::fs::read_to_string(&file).expect("facts"), facts);
+    }
+    assert_eq!(machine.sh("ls /etc/at-* | wc -l").trim(), "1");
 }
 
 // U01

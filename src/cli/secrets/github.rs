@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::report;
 use crate::secret::Recipient;
+use crate::transport::http;
 
 /// A list of keys is some lines.
 const MOST: u64 = 256 << 10;
@@ -41,15 +42,8 @@ pub fn keys(base: &str, user: &str) -> Result<Vec<Recipient>, Diagnostic> {
 }
 
 fn fetch(address: &str) -> Result<String, String> {
-    // The first one is kept; that there is one already is no matter.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::blocking::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(20))
-        .user_agent(concat!("hoist/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| causes(&error))?;
-    let answer = client.get(address).send().map_err(|error| causes(&error))?;
+    let client = http::client(Duration::from_secs(20), 0).map_err(http::causes)?;
+    let answer = client.get(address).send().map_err(http::causes)?;
     match answer.status() {
         status if status.is_success() => {}
         reqwest::StatusCode::NOT_FOUND => return Err("there is no such user".into()),
@@ -58,15 +52,4 @@ fn fetch(address: &str) -> Result<String, String> {
     let mut text = String::new();
     answer.take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
     Ok(text)
-}
-
-/// An error with all that is behind it: the outer words alone say little.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        words += &format!(": {error}");
-        inner = error.source();
-    }
-    words
 }

@@ -12,7 +12,7 @@ use crate::resource::{Action, Change, Unreadable};
 /// The lines of a step; `None` when there is nothing to say of it.
 pub fn text(step: &Step, verdict: &Verdict, depth: Depth) -> Option<String> {
     let (signs, body) = match verdict {
-        Verdict::Same | Verdict::PerhapsSame => return None,
+        Verdict::Same | Verdict::PerhapsSame | Verdict::Elsewhere => return None,
         Verdict::Change(change) => (format!("  {}", action(change.action)), changes(step, change, depth)),
         Verdict::Perhaps(change) => (format!(" {}{}", paint(BLUE, "?"), action(change.action)), changes(step, change, depth)),
         Verdict::Later(unreadable) => {
@@ -45,6 +45,9 @@ fn action(action: Action) -> String {
 
 fn changes(step: &Step, change: &Change, depth: Depth) -> Vec<String> {
     let mut lines = diff::lines(change, depth);
+    if step.once.is_some() {
+        lines.push(paint(DIM, "once, for all hosts of the play"));
+    }
     if !step.notify.is_empty() {
         let names: Vec<String> = step.notify.iter().map(|key| escape(handler(key))).collect();
         lines.push(paint(DIM, format!("notifies: {}", names.join(", "))));

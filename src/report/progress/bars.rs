@@ -57,6 +57,12 @@ impl Bars {
         Self(Mutex::new(state))
     }
 
+    /// Prints something while the bars are out of the way.
+    pub fn suspended(&self, print: impl FnOnce()) {
+        let multi = self.0.lock().unwrap_or_else(PoisonError::into_inner).multi.clone();
+        multi.suspend(print);
+    }
+
     /// Takes one event, from any thread.
     pub fn event(&self, host: &str, event: Event) {
         // Bars are for the eye; after a panic elsewhere they are still worth drawing.

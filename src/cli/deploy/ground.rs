@@ -1,0 +1,166 @@
+//! What deploys, rollbacks and listings stand on: the hosts that have the `app` role, and the application as they have it.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use crate::cli::load::{self, Lines, Project, Site};
+use crate::cli::selection::{Hosts, Words};
+use crate::deploy::app::{App, ROLE};
+use crate::deploy::choose::Seen;
+use crate::deploy::look::{self, HostState};
+use crate::deploy::release::ReleaseId;
+use crate::deploy::{plan, release};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::engine::{Crew, Event, Fleet, HostFailure, Job, Rolling, host_inputs, sample_facts};
+use crate::report;
+
+/// The verbs of a deploy, as far as they can be checked without a host.
+const VERBS: [&str; 8] = ["stage", "compare", "migrate", "start", "switch", "check", "retire", "revert"];
+
+/// Hosts that have the role, loaded.
+pub struct Ground {
+    /// The project.
+    pub project: Project,
+    /// The environment.
+    pub site: Site,
+    lines: Lines,
+    forks: u16,
+    /// The application of each host, with made-up facts.
+    pub apps: BTreeMap<String, App>,
+}
+
+impl Ground {
+    /// Loads what the words mean. Everything that can be wrong without a host is found here.
+    pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
+        let (project, mut site) = load::site(words, hosts)?;
+        let with_role: Vec<String> = site
+            .plays
+            .iter()
+            .filter(|play| play.roles.iter().any(|call| call.role.name == ROLE))
+            .flat_map(|play| play.hosts.clone())
+            .collect();
+        if with_role.is_empty() {
+            return Err(Diagnostic::error("no play of hoist.yml gives these hosts the role `app`, which brings releases")
+                .help("add it to the roles of a play: `roles: [common, nginx, app]`")
+                .into());
+        }
+        for play in &mut site.plays {
+            play.hosts.retain(|host| with_role.contains(host));
+        }
+        let lines = site.lines(&project, hosts.accept_new);
+        let forks = hosts.forks.unwrap_or(project.config.settings.forks);
+        let mut ground = Self { project, site, lines, forks, apps: BTreeMap::new() };
+        let mut problems = Diagnostics::new();
+        let mut apps = BTreeMap::new();
+        for target in &ground.fleet().targets {
+            let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
+            let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
+            let mut target = target.clone();
+            target.fixed.extend(sample(&app));
+            VERBS.iter().for_each(|verb| {
+                problems.take(crate::engine::check(&ground.job(verb), &target));
+            });
+            apps.insert(target.name.clone(), app);
+        }
+        problems.or(())?;
+        ground.apps = apps;
+        Ok(ground)
+    }
+
+    /// The run of a verb.
+    pub fn job<'g>(&'g self, verb: &'g str) -> Job<'g> {
+        self.site.job(&self.project, verb, &[])
+    }
+
+    /// The hosts.
+    pub fn fleet(&self) -> Fleet<'_> {
+        self.site.fleet(self.forks)
+    }
+
+    /// How they are reached.
+    pub fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    /// How many of them are switched at a time, as hoist.yml says.
+    pub fn rolling(&self) -> Rolling {
+        let play = self.site.plays.iter().find(|play| play.roles.iter().any(|call| call.role.name == ROLE));
+        play.map(|play| play.rolling.clone()).unwrap_or_default()
+    }
+
+    /// The application as the hosts that answer have it, with their own facts; and what they have of it. A host on which
+    /// nothing can be deployed has failed.
+    pub fn look(&self, crew: &mut Crew<'_>) -> Result<(BTreeMap<String, App>, Vec<Seen>), Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let mut apps = BTreeMap::new();
+        for host in crew.well() {
+            let extra = |host: &str| self.apps.get(host).map(sample).unwrap_or_default();
+            let inputs = problems.take(crew.inputs(&self.job("stage"), host, ROLE, &extra)).flatten();
+            apps.extend(inputs.and_then(|inputs| problems.take(App::read(&inputs))).map(|app| (host.to_string(), app)));
+        }
+        problems.or(())?;
+        let answers = crew.ask(&|host| apps.get(host).map(look::script));
+        let mut seen = Vec::new();
+        for host in crew.well() {
+            let (Some(app), Some(answers)) = (apps.get(host), answers.get(host)) else { continue };
+            let state = HostState::read(app, answers);
+            let trouble = state.trouble.clone().or_else(|| {
+                let said = format!("the role `app` was not provisioned yet: hoist provision env={}", self.site.environment.name);
+                (!state.provisioned).then_some(said)
+            });
+            match trouble {
+                Some(trouble) => crew.fail(host, &HostFailure::Skipped(trouble)),
+                None => seen.push((host.to_string(), state)),
+            }
+        }
+        Ok((apps, seen))
+    }
+}
+
+/// The variables of a release that does not exist, to check tasks with.
+fn sample(app: &App) -> serde_json::Map<String, serde_json::Value> {
+    let id = ReleaseId::new(1, "0000000000000000000000000000000000000000");
+    let plan = plan::Plan {
+        environment: String::new(),
+        version: crate::deploy::version::Version { commit: "0".repeat(40), reference: "HEAD".to_string(), changes: None },
+        id: id.clone(),
+        rollback: false,
+        hosts: vec![(String::new(), HostState { live: Some(release::ReleaseId::new(2, id.as_str())), ..HostState::default() })],
+        done: Vec::new(),
+        who: String::new(),
+        rolling: Rolling::default(),
+        maintenance: false,
+        archive: app.repo.is_empty().then(|| plan::Archive { bytes: Vec::new().into(), strip: false }),
+    };
+    plan.variables(app, "", true)
+}
+
+/// The progress of a run, as long as it is shown.
+#[derive(Default)]
+pub struct Screen(RwLock<Option<report::Progress>>);
+
+impl Screen {
+    /// Shows the progress of these hosts.
+    pub fn show(&self, output: &report::Options, hosts: Vec<String>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(report::Progress::start(output, hosts));
+    }
+
+    /// Clears it.
+    pub fn clear(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes an event.
+    pub fn event(&self, host: &str, event: Event) {
+        if let Some(progress) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            progress.event(host, event);
+        }
+    }
+
+    /// Says what comes next.
+    pub fn say(&self, text: &str) {
+        if let Some(progress) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            progress.say(text);
+        }
+    }
+}

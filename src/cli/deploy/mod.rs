@@ -1,0 +1,237 @@
+//! `hoist deploy`: a new release on all hosts or on none.
+
+mod ground;
+mod source;
+
+use std::collections::BTreeMap;
+
+pub use ground::{Ground, Screen};
+
+use super::selection::{Hosts, Words};
+use super::{ExitCode, Outcome, Stop, consent, said};
+use crate::deploy::app::App;
+use crate::deploy::choose::{self, Seen};
+use crate::deploy::notify::{self, Message, Moment};
+use crate::deploy::plan::{self, Plan};
+use crate::deploy::run::{self, Work};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::engine::{Crew, Interrupt, Orders, PlayPreview, Rolling, Size};
+use crate::report;
+
+/// Put a new release of the application on all hosts, or on none: make it ready everywhere, migrate once, switch, check, or go back
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    words: Words,
+    #[command(flatten)]
+    hosts: Hosts,
+    #[command(flatten)]
+    output: report::Options,
+    #[command(flatten)]
+    consent: Consent,
+    /// The branch, tag or commit (the same as `git_version=REF`)
+    #[arg(long, value_name = "REF")]
+    git_version: Option<String>,
+    /// Deploy this .tar.gz, a file or an address, in place of a commit
+    #[arg(long, value_name = "URL|FILE", conflicts_with_all = ["git_version", "from_local"])]
+    archive: Option<String>,
+    /// The SHA-256 that the archive must have
+    #[arg(long, value_name = "SUM", requires = "archive")]
+    sha256: Option<String>,
+    /// Take the commit from the git repository that you are in, so that hosts need no access to any other
+    #[arg(long)]
+    from_local: bool,
+    /// Switch so many hosts at a time: a number, or a share such as 30%
+    #[arg(long, value_name = "N")]
+    serial: Option<String>,
+    /// Make a new release even where this commit is live, with nothing else to change
+    #[arg(long)]
+    redeploy: bool,
+    /// Deploy to a protected environment what is older than the live commit
+    #[arg(long)]
+    allow_older: bool,
+    /// Show the maintenance page from before the migration until the release is live
+    #[arg(long)]
+    maintenance: bool,
+}
+
+/// How a run is agreed to.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Consent {
+    /// Do not ask; a protected environment wants its name: `--yes=NAME`
+    #[arg(short, long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub yes: Option<String>,
+    /// Wait so many seconds for another run on the same host, instead of giving up at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    report::begin(&args.output);
+    let mut words = args.words.clone();
+    words.words.extend(args.git_version.iter().map(|version| format!("git_version={version}")));
+    let ground = Ground::load(&words, &args.hosts)?;
+    let rolling = match args.serial.as_deref().map(Size::parse) {
+        None => ground.rolling(),
+        Some(Some(size)) => Rolling { serial: vec![size], ..ground.rolling() },
+        Some(None) => return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into()),
+    };
+    let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
+    if archive.is_none() && !args.from_local {
+        let mut problems = Diagnostics::new();
+        for app in ground.apps.values().take(1) {
+            problems.take(app.repository().map_err(Diagnostics::from));
+            problems.take(app.wanted().map_err(Diagnostics::from));
+        }
+        problems.or(())?;
+    }
+    let again = said::again(again(args, &ground.site.environment.name));
+    carry_out(&ground, &args.output, &args.consent, "deploy", &again, &mut |crew, apps, seen| {
+        let (first, state) = seen.first().expect("there is a host");
+        let app = &apps[first];
+        let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
+        let (version, archive) = match (&archive, args.from_local) {
+            (Some(archive), _) => archive.clone(),
+            (None, true) => source::local(app, live)?,
+            (None, false) => source::repository(crew, first, app, live)?,
+        };
+        let environment = &ground.site.environment.name;
+        if source::is_older(version.changes.as_ref()) && ground.project.protected(environment) && !args.allow_older {
+            return Err(Diagnostic::error(format!("{} is older than what is live in `{environment}`, which is protected", version.name()))
+                .help("to go back to a release that is still there: hoist rollback")
+                .help("to deploy it all the same: --allow-older")
+                .into());
+        }
+        let differences = compare(crew, &ground, apps, seen);
+        let differs = |host: &str| args.redeploy || differences.get(host).is_some_and(|plays| has_changes(plays));
+        let choice = choose::deploy(seen, &version.commit, &differs);
+        let (hosts, done): (Vec<Seen>, Vec<Seen>) = seen.iter().cloned().partition(|(host, _)| choice.hosts.contains(host));
+        let done = done.into_iter().map(|(host, _)| host).collect();
+        let who = said::who();
+        let rolling = rolling.clone();
+        let environment = environment.clone();
+        Ok((
+            Plan {
+                environment,
+                id: choice.id,
+                version,
+                rollback: false,
+                hosts,
+                done,
+                who,
+                rolling,
+                archive,
+                maintenance: args.maintenance,
+            },
+            differences,
+        ))
+    })
+}
+
+/// What of each host's live release would be another today, beside the code.
+fn compare(crew: &mut Crew<'_>, ground: &Ground, apps: &BTreeMap<String, App>, seen: &[Seen]) -> BTreeMap<String, Vec<PlayPreview>> {
+    let live: Vec<String> = seen.iter().filter(|(_, state)| state.live.is_some()).map(|(host, _)| host.clone()).collect();
+    crew.preview(&ground.job("compare"), &live, &|host| {
+        let state = seen.iter().find(|(name, _)| name == host).and_then(|(_, state)| state.live.as_ref());
+        apps.get(host).zip(state).map(|(app, id)| plan::live(app, id)).unwrap_or_default()
+    })
+}
+
+fn has_changes(plays: &[PlayPreview]) -> bool {
+    plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict.action().is_some())
+}
+
+fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
+    let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
+    let version = args.git_version.iter().map(|version| format!("--git-version={version}"));
+    let archive = args.archive.iter().map(|place| format!("--archive={place}"));
+    let local = args.from_local.then(|| "--from-local".to_string());
+    ["deploy".to_string(), format!("env={environment}")]
+        .into_iter()
+        .chain(variables)
+        .chain(version)
+        .chain(archive)
+        .chain(local)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Makes a plan of what hosts have.
+pub type Planner<'p> =
+    &'p mut dyn FnMut(&mut Crew<'_>, &BTreeMap<String, App>, &[Seen]) -> Result<(Plan, BTreeMap<String, Vec<PlayPreview>>), Stop>;
+
+/// Connects, looks, plans, asks, and carries it out. What deploys and rollbacks have in common.
+pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, verb: &str, again: &str, planner: Planner<'_>) -> Outcome {
+    let started = std::time::Instant::now();
+    let environment = &ground.site.environment.name;
+    let fleet = ground.fleet();
+    let screen = Screen::default();
+    let names: Vec<String> = fleet.targets.iter().map(|target| target.name.clone()).collect();
+    screen.show(output, names.clone());
+    let run_line = said::run_line(&format!("hoist {verb} env={environment}"));
+    let never = Interrupt::new();
+    let confirm = std::time::Duration::from_secs(ground.project.config.settings.confirm_timeout.into());
+    let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, interrupt };
+    let (orders, calm) = (orders(said::interrupt()), orders(&never));
+    let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
+    let events = |host: &str, event: crate::engine::Event| screen.event(host, event);
+    let stage = ground.job("stage");
+    let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &events);
+    let (apps, seen) = ground.look(&mut crew)?;
+    if crew.failed() {
+        screen.clear();
+        crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
+        let reports = crew.end();
+        report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+        return Ok(code(report::exit_code(&reports)));
+    }
+    let (plan, differences) = planner(&mut crew, &apps, &seen)?;
+    screen.clear();
+    let app = &apps[&seen[0].0];
+    if plan.hosts.is_empty() {
+        report::deployed(&plan, None, started.elapsed(), output);
+        return Ok(ExitCode::Done);
+    }
+    report::deploy(app, &plan, &differences, output);
+    consent::confirm(environment, ground.project.protected(environment), consent.yes.as_deref(), &format!("Go on with this {verb}?"))?;
+    screen.show(output, plan.names());
+    let tell_others = |moment, text: String| {
+        let fields = serde_json::json!({
+            "app": app.name, "environment": environment, "release": plan.id.as_str(), "commit": plan.version.commit, "ref": plan.version.reference,
+            "who": plan.who, "hosts": plan.names(),
+        });
+        notify::send(&app.notify, &Message { moment, text, fields }).iter().for_each(|warning| screen.say(warning));
+    };
+    let what = format!("{} {} in {environment}", app.name, plan.version.name());
+    tell_others(Moment::Start, format!("{} started a {verb} of {what}", plan.who));
+    let job = |verb| ground.job(verb);
+    let mut work = Work { crew: &mut crew, apps: &apps, plan: &plan, job: &job, calm: &calm, tell: &|text| screen.say(text) };
+    let outcome = run::execute(&mut work);
+    match (&outcome, plan.rollback) {
+        (run::Outcome::Live(_), false) => tell_others(Moment::Success, format!("{what} is live ({})", plan.who)),
+        (run::Outcome::Live(_), true) => tell_others(Moment::Rollback, format!("{what} is live again ({})", plan.who)),
+        _ => tell_others(Moment::Failure, format!("{verb} of {what} failed ({})", plan.who)),
+    }
+    screen.clear();
+    let reports = crew.end();
+    report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+    report::deployed(&plan, Some(&outcome), started.elapsed(), output);
+    Ok(match (&outcome, code(report::exit_code(&reports))) {
+        (run::Outcome::Live(_), code) => code,
+        (_, ExitCode::Done) => ExitCode::HostFailed,
+        (_, code) => code,
+    })
+}
+
+const NOT_BEGUN: &str = "another host cannot be worked on, so nothing was begun; `--limit` leaves it out";
+
+fn code(number: u8) -> ExitCode {
+    match number {
+        0 => ExitCode::Done,
+        4 => ExitCode::Locked,
+        130 => ExitCode::Interrupted,
+        _ => ExitCode::HostFailed,
+    }
+}

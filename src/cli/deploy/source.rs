@@ -1,0 +1,134 @@
+//! Finds what is to be deployed: a commit of the repository, an archive, a commit of the repository that lies here.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::deploy::app::App;
+use crate::deploy::plan::Archive;
+use crate::deploy::version::{self, Changes, Version};
+use crate::diagnostic::Diagnostic;
+use crate::engine::Crew;
+use crate::resource::git_url::GitRef;
+use crate::shell::sha256;
+use crate::transport::http;
+
+/// The largest archive, in bytes: it is held in memory while it is sent.
+const MOST: u64 = 1 << 30;
+
+/// How long an archive may take to come.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A version, and what is sent to the hosts if they do not fetch it themselves.
+pub type Found = (Version, Option<Archive>);
+
+/// The commit of `app_repo` that `git_version` names, as `host` sees it; and what it brings since `live`.
+pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
+    let (url, wanted) = (app.repository()?, app.wanted()?);
+    let failed = |failure: crate::transport::Failure| Diagnostic::error(format!("{host}: {failure}"));
+    let resolved = match &wanted {
+        GitRef::Commit(_) => wanted.resolve("").map_err(Diagnostic::error)?,
+        _ => {
+            let answer = crew.ask_as(host, &app.user, &version::listing(app, &url, &wanted)).map_err(failed)?;
+            version::resolve(&url, &wanted, &answer)?
+        }
+    };
+    let mut changes = None;
+    if let Some(live) = live.filter(|live| GitRef::parse(live).is_ok_and(|live| matches!(live, GitRef::Commit(_)))) {
+        let answer = crew.ask_as(host, &app.user, &version::comparing(app, &url, live, &resolved)).map_err(failed)?;
+        changes = version::changes(&answer.text());
+    }
+    let reference = resolved.found.unwrap_or_else(|| app.version.clone());
+    Ok((Version { commit: resolved.commit, reference, changes }, None))
+}
+
+/// A commit of the repository that the current folder is in.
+pub fn local(app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
+    let wanted = app.wanted()?;
+    let name = match &wanted {
+        GitRef::Head => "HEAD",
+        GitRef::Commit(name) | GitRef::Short(name) | GitRef::Full(name) => name,
+    };
+    let spec = format!("{name}^{{commit}}");
+    let commit = String::from_utf8_lossy(&git(&["rev-parse", "--verify", "--end-of-options", &spec])?).trim().to_string();
+    let bytes = git(&["archive", "--format=tar.gz", &commit])?;
+    let mut changes = None;
+    if let Some(live) = live.filter(|live| live.len() >= 40) {
+        let script = version::between(live, &commit, &app.migrations);
+        let output = Command::new("/bin/sh").args(["-c", script.text()]).stdin(Stdio::null()).output();
+        changes = output.ok().and_then(|output| version::changes(&String::from_utf8_lossy(&output.stdout)));
+    }
+    let reference = if name == "HEAD" { String::new() } else { name.to_string() };
+    Ok((Version { commit, reference, changes }, Some(Archive { bytes: bytes.into(), strip: false })))
+}
+
+fn git(words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+    let output = Command::new("git").args(words).stdin(Stdio::null()).output().map_err(|error| {
+        Diagnostic::error(format!("git cannot run here: {error}")).help("`--from-local` takes a commit of the repository that you are in")
+    })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Diagnostic::error(format!("git {}: {}", words[0], String::from_utf8_lossy(&output.stderr).trim()))
+        .help("`--from-local` takes a commit of the repository that you are in"))
+}
+
+/// An archive, from a file or an address; with a SHA-256 it must have.
+pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
+    let bytes = if place.contains("://") { fetch(place)? } else { read(Path::new(place))? };
+    let found = sha256(&bytes);
+    if let Some(sum) = sum.filter(|sum| !sum.eq_ignore_ascii_case(&found)) {
+        return Err(Diagnostic::error(format!("the archive has the SHA-256 {found}, and not {sum}")).help("nothing was contacted"));
+    }
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(Diagnostic::error("the archive is no .tar.gz").help("make one: tar -czf app.tar.gz ."));
+    }
+    let name = place.rsplit('/').next().unwrap_or(place).split(['?', '#']).next().unwrap_or_default().to_string();
+    let version = Version { commit: found, reference: name, changes: None };
+    Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into() })))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    let failed = |error: std::io::Error| Diagnostic::error(format!("`{}` cannot be read: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    limited(file).map_err(failed)
+}
+
+fn fetch(address: &str) -> Result<Vec<u8>, Diagnostic> {
+    let failed = |why: String| Diagnostic::error(format!("the archive cannot be fetched: {why}"));
+    let client = http::client(PATIENCE, 5).map_err(|error| failed(http::causes(error)))?;
+    let response = client.get(address).send().map_err(|error| failed(http::causes(error)))?;
+    if !response.status().is_success() {
+        return Err(failed(format!("the server answers {}", response.status())));
+    }
+    limited(response).map_err(|error| failed(error.to_string()))
+}
+
+fn limited(source: impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST { Err(std::io::Error::other("it is larger than 1 GiB")) } else { Ok(bytes) }
+}
+
+/// Whether everything in an archive is in one folder, as archives of forges are: then that folder is left out.
+fn one_folder(bytes: &[u8]) -> bool {
+    let listing = Command::new("tar").args(["-tzf", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut tar) = listing else { return false };
+    let (Some(mut stdin), Some(mut stdout)) = (tar.stdin.take(), tar.stdout.take()) else { return false };
+    let mut names = String::new();
+    std::thread::scope(|scope| {
+        scope.spawn(move || std::io::Write::write_all(&mut stdin, bytes));
+        let _ = stdout.read_to_string(&mut names);
+    });
+    let _ = tar.wait();
+    let top = |name: &str| name.trim_start_matches("./").split('/').next().unwrap_or_default().to_string();
+    let mut tops = names.lines().filter(|name| !matches!(*name, "./" | "." | "pax_global_header")).map(top);
+    let Some(first) = tops.next() else { return false };
+    !first.is_empty() && tops.all(|top| top == first) && names.lines().any(|name| name.trim_start_matches("./").contains('/'))
+}
+
+/// Whether what is deployed is older than what is live, as far as that is known.
+pub fn is_older(changes: Option<&Changes>) -> bool {
+    changes.is_some_and(|changes| changes.older && changes.count == 0)
+}

@@ -1,0 +1,129 @@
+//! The application, as the inputs of the `app` role describe it for a host.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::resource::git_url::{GitRef, GitUrl};
+
+/// The role that brings releases.
+pub const ROLE: &str = "app";
+
+/// What a deploy must know of it. The tasks of the role know the rest.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct App {
+    /// Letters, digits and `-`: it names units and folders.
+    #[serde(rename = "app_name")]
+    pub name: String,
+    /// The folder of its releases.
+    #[serde(rename = "app_root")]
+    pub root: String,
+    /// Whom it is built and run as.
+    #[serde(rename = "app_user")]
+    pub user: String,
+    /// Where its code is; empty when it comes in archives only.
+    #[serde(rename = "app_repo")]
+    pub repo: String,
+    /// What to deploy.
+    #[serde(rename = "git_version")]
+    pub version: String,
+    /// Set when the repository wants a key of its own.
+    #[serde(rename = "app_deploy_key")]
+    deploy_key: String,
+    /// Whether a new SSH host key is recorded.
+    #[serde(rename = "app_accept_newhostkey")]
+    pub accept_newhostkey: bool,
+    /// The command that migrates; empty: there is none.
+    #[serde(rename = "app_migrate")]
+    pub migrate: String,
+    /// The folder whose files are migrations.
+    #[serde(rename = "app_migrations")]
+    pub migrations: String,
+    /// What runs, by name.
+    #[serde(rename = "app_processes")]
+    pub processes: BTreeMap<String, Json>,
+    /// How many good releases stay.
+    #[serde(rename = "app_keep")]
+    pub keep: usize,
+    /// Commands on this machine, by the moment at which they run.
+    #[serde(rename = "app_local_hooks")]
+    pub local_hooks: BTreeMap<String, Vec<String>>,
+    /// Addresses that are told what happens.
+    #[serde(rename = "app_notify")]
+    pub notify: BTreeMap<String, Option<String>>,
+}
+
+impl App {
+    /// Reads the inputs of the role.
+    ///
+    /// # Errors
+    /// What is wrong in them, by name.
+    pub fn read(inputs: &Map<String, Json>) -> Result<Self, Diagnostics> {
+        let app: Self = serde_path_to_error::deserialize(Json::Object(inputs.clone()))
+            .map_err(|error| Diagnostic::error(format!("`{}` of the app role: {}", error.path(), error.inner())))?;
+        let mut problems = Diagnostics::new();
+        let name = |text: &str| {
+            text.len() <= 40
+                && text.starts_with(|c: char| c.is_ascii_lowercase())
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        for bad in std::iter::once(&app.name).chain(app.processes.keys()).filter(|text| !name(text)) {
+            problems.push(
+                Diagnostic::error(format!("`{}` is no name for an application or its process", bad.escape_debug()))
+                    .help("small letters, digits and `-`, a letter first: units and upstreams are called by it"),
+            );
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
+        if !app.root.starts_with('/') || !app.root.chars().all(plain) || app.root.split('/').any(|part| part == "..") || app.root.len() < 3
+        {
+            problems.push(
+                Diagnostic::error(format!("`app_root: {}` is no folder for releases", app.root.escape_debug()))
+                    .help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"),
+            );
+        }
+        for (name, why) in app.local_hooks.keys().filter(|name| !HOOKS.contains(&name.as_str())).map(|name| (name, "hook")) {
+            problems.push(Diagnostic::error(format!("there is no {why} `{name}`")).suggest(name, HOOKS));
+        }
+        for name in app.notify.keys().filter(|name| !super::notify::FORMS.contains(&name.as_str())) {
+            problems.push(Diagnostic::error(format!("`app_notify` knows no `{name}`")).suggest(name, super::notify::FORMS));
+        }
+        problems.or(app)
+    }
+
+    /// Its repository.
+    ///
+    /// # Errors
+    /// There is none, or it is none that git may be given.
+    pub fn repository(&self) -> Result<GitUrl, Diagnostic> {
+        if self.repo.is_empty() {
+            return Err(Diagnostic::error("`app_repo` is not set, so there is nothing to take a version from")
+                .help("set it in group_vars: `app_repo: git@github.com:org/app.git`")
+                .help("or deploy what you have: `--archive FILE`, `--from-local`"));
+        }
+        GitUrl::parse(&self.repo)
+    }
+
+    /// What is to be deployed.
+    ///
+    /// # Errors
+    /// It is no branch, tag or commit.
+    pub fn wanted(&self) -> Result<GitRef, Diagnostic> {
+        GitRef::parse(&self.version)
+    }
+
+    /// The key for the repository, on the host.
+    pub fn key_file(&self) -> Option<String> {
+        (!self.deploy_key.is_empty()).then(|| format!("{}/cache/deploy_key", self.root))
+    }
+
+    /// Whether it has processes that nginx hands requests to.
+    pub fn has_web(&self) -> bool {
+        self.processes.values().any(|process| process.get("port").is_some())
+    }
+}
+
+/// The moments of a deploy at which commands of the user run.
+pub const HOOKS: [&str; 8] =
+    ["before_stage", "after_build", "before_migrate", "after_migrate", "before_switch", "after_switch", "after_good", "after_revert"];

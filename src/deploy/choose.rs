@@ -1,0 +1,149 @@
+//! Which release comes next, and on which hosts. Pure.
+
+use super::ledger::Release;
+use super::look::HostState;
+use super::release::ReleaseId;
+
+/// A host and what it has.
+pub type Seen = (String, HostState);
+
+/// What a deploy of a commit comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The release.
+    pub id: ReleaseId,
+    /// The hosts that get it: the others have it live.
+    pub hosts: Vec<String>,
+}
+
+/// A release of `commit` for these hosts. `differs` says whether a host that has the commit live would get anything else
+/// today: its environment, its processes. When nobody needs it, no host is named.
+pub fn deploy(hosts: &[Seen], commit: &str, differs: &dyn Fn(&str) -> bool) -> Choice {
+    let has = |(name, state): &&Seen| {
+        let live = state.live.as_ref().and_then(|id| state.ledger.get(id));
+        live.is_some_and(|release| release.commit == commit) && !differs(name)
+    };
+    let next = hosts.iter().flat_map(|(_, state)| &state.ledger.releases).map(|release| release.id.number()).max().unwrap_or(0) + 1;
+    let mut there: Vec<&ReleaseId> = hosts.iter().filter(has).filter_map(|(_, state)| state.live.as_ref()).collect();
+    there.dedup();
+    let wanting: Vec<String> = hosts.iter().filter(|host| !has(host)).map(|(name, _)| name.clone()).collect();
+    // A host that comes later gets the release that the others have, by its name; unless it has had it and lost it.
+    let shared = match there[..] {
+        [id] if hosts.iter().filter(|host| !has(host)).all(|(_, state)| state.ledger.get(id).is_none()) => Some(id.clone()),
+        _ => None,
+    };
+    Choice { id: shared.unwrap_or_else(|| ReleaseId::new(next, commit)), hosts: wanting }
+}
+
+/// Where a rollback goes: to `wanted`, or to the last good release before the live one, which must be the same on every host.
+///
+/// # Errors
+/// In words: there is none, or hosts differ.
+pub fn rollback(hosts: &[Seen], wanted: Option<&ReleaseId>) -> Result<ReleaseId, String> {
+    let target = match wanted {
+        Some(id) => id.clone(),
+        None => {
+            let mut targets: Vec<(Option<&ReleaseId>, Vec<&str>)> = Vec::new();
+            for (name, state) in hosts {
+                let target = state.live.as_ref().and_then(|live| state.ledger.before(live)).map(|release| &release.id);
+                match targets.iter_mut().find(|(known, _)| *known == target) {
+                    Some((_, names)) => names.push(name),
+                    None => targets.push((target, vec![name])),
+                }
+            }
+            match &targets[..] {
+                [(Some(id), _)] => (*id).clone(),
+                [(None, _)] => return Err("there is no good release before the live one".to_string()),
+                several => {
+                    let each =
+                        several.iter().map(|(id, names)| format!("{} on {}", id.map_or("none", ReleaseId::as_str), names.join(", ")));
+                    return Err(format!("the last good release is not the same on every host: {}", each.collect::<Vec<_>>().join("; ")));
+                }
+            }
+        }
+    };
+    let lacking: Vec<&str> =
+        hosts.iter().filter(|(_, state)| !can_go_back(state.ledger.get(&target))).map(|(name, _)| name.as_str()).collect();
+    if lacking.is_empty() {
+        Ok(target)
+    } else {
+        Err(format!("{target} is not there any more, or was never complete, on {}", lacking.join(", ")))
+    }
+}
+
+fn can_go_back(release: Option<&Release>) -> bool {
+    release.is_some_and(|release| release.complete && release.state != super::ledger::State::Gone)
+}
+
+/// The releases between a target and what is live, whose migrations a rollback leaves behind.
+pub fn crossed<'a>(hosts: &'a [Seen], target: &ReleaseId) -> Vec<&'a ReleaseId> {
+    let of = hosts.iter().filter_map(|(_, state)| Some((state, state.live.as_ref()?)));
+    let mut crossed: Vec<&ReleaseId> = of
+        .flat_map(|(state, live)| {
+            state.ledger.releases.iter().filter(move |release| release.migrated && release.id > *target && release.id <= *live)
+        })
+        .map(|release| &release.id)
+        .collect();
+    crossed.sort();
+    crossed.dedup();
+    crossed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::ledger::Ledger;
+
+    fn host(name: &str, live: Option<&str>, lines: &[(&str, &str, &str)]) -> Seen {
+        let line = |(id, state, commit): &(&str, &str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\t{commit}\tv1\tann\n");
+        let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
+        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), ..HostState::default() })
+    }
+
+    const A: &str = "aaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbb";
+
+    #[test]
+    fn all_hosts_get_the_same_number() {
+        let hosts = [host("web1", Some("3-aaaaaaa"), &[("3-aaaaaaa", "good", A)]), host("web2", None, &[("7-bbbbbbb", "bad", B)])];
+        let choice = deploy(&hosts, B, &|_| false);
+        assert_eq!((choice.id.as_str(), choice.hosts.len()), ("8-bbbbbbb", 2));
+    }
+
+    #[test]
+    fn nobody_gets_what_is_live_unless_something_else_differs() {
+        let hosts = [host("web1", Some("3-aaaaaaa"), &[("3-aaaaaaa", "good", A)])];
+        assert!(deploy(&hosts, A, &|_| false).hosts.is_empty());
+        let again = deploy(&hosts, A, &|_| true);
+        assert_eq!((again.id.as_str(), again.hosts.len()), ("4-aaaaaaa", 1));
+    }
+
+    #[test]
+    fn a_host_that_comes_later_gets_the_release_of_the_others() {
+        let hosts = [host("web1", Some("3-aaaaaaa"), &[("3-aaaaaaa", "good", A)]), host("web2", None, &[])];
+        let choice = deploy(&hosts, A, &|_| false);
+        assert_eq!((choice.id.as_str(), choice.hosts), ("3-aaaaaaa", vec!["web2".to_string()]));
+    }
+
+    // G15
+    #[test]
+    fn a_rollback_goes_to_the_same_release_everywhere_or_nowhere() {
+        let lines = [("1-aaaaaaa", "good", A), ("2-bbbbbbb", "good", B)];
+        let hosts = [host("web1", Some("2-bbbbbbb"), &lines), host("web2", Some("2-bbbbbbb"), &lines)];
+        assert_eq!(rollback(&hosts, None).map(|id| id.to_string()), Ok("1-aaaaaaa".to_string()));
+        let odd = [host("web1", Some("2-bbbbbbb"), &lines), host("web2", Some("2-bbbbbbb"), &lines[1..])];
+        assert!(rollback(&odd, None).is_err_and(|why| why.contains("none on web2")));
+        let gone = [host("web1", Some("2-bbbbbbb"), &[("1-aaaaaaa", "gone", A), ("2-bbbbbbb", "good", B)])];
+        assert!(rollback(&gone, ReleaseId::parse("1-aaaaaaa").as_ref()).is_err());
+        assert!(rollback(&gone, None).is_err());
+    }
+
+    #[test]
+    fn migrations_on_the_way_back_are_named() {
+        let lines = [("1-aaaaaaa", "good", A), ("2-bbbbbbb", "migrated", B), ("2-bbbbbbb", "good", B)];
+        let hosts = [host("web1", Some("2-bbbbbbb"), &lines)];
+        let to = ReleaseId::parse("1-aaaaaaa").expect("an id");
+        assert_eq!(crossed(&hosts, &to).len(), 1);
+        assert_eq!(crossed(&hosts, &ReleaseId::parse("2-bbbbbbb").expect("an id")).len(), 0);
+    }
+}

@@ -1,0 +1,218 @@
+//! Carries a plan out, across all hosts: stage, migrate once, start, switch, check, and keep it or put everything back.
+//! A failure before the switch leaves the live release untouched; one after it puts every host back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::app::App;
+use super::hooks;
+use super::ledger::{self, State};
+use super::plan::{Plan, archive_path};
+use crate::engine::{Crew, HostFailure, Job, Orders};
+use crate::shell::Script;
+
+/// What a deploy works with.
+pub struct Work<'w, 'a> {
+    /// The hosts, with their lines open.
+    pub crew: &'w mut Crew<'a>,
+    /// The application, as each host has it.
+    pub apps: &'w BTreeMap<String, App>,
+    /// What is to be done.
+    pub plan: &'w Plan,
+    /// The run of a verb.
+    pub job: &'w dyn Fn(&'static str) -> Job<'w>,
+    /// What is obeyed while everything is put back: no interruption.
+    pub calm: &'a Orders<'a>,
+    /// Takes a line about what comes next.
+    pub tell: &'w dyn Fn(&str),
+}
+
+/// How it came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The release is live and good on all hosts. From the first host that switched to the last.
+    Live(Duration),
+    /// Nothing was done: a host was not reached, or another run is on it.
+    NotBegun,
+    /// It failed before the switch: what was live is.
+    Untouched,
+    /// It failed after the switch, and every host is back where it was.
+    Reverted,
+    /// It failed, and not every host could be put back.
+    Stuck,
+}
+
+/// Carries it out.
+pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
+    if work.crew.failed() || !work.crew.hold() {
+        work.leave("another host cannot be worked on, so nothing was begun");
+        return Outcome::NotBegun;
+    }
+    let hosts = work.plan.names();
+    if !work.plan.rollback && !work.stage(&hosts) {
+        if work.plan.maintenance {
+            work.crew.revive(work.calm);
+            work.crew.verb(&(work.job)("maintenance_off"), &hosts, &|_| serde_json::Map::new());
+        }
+        work.note(&hosts, State::Bad);
+        work.leave("nothing was switched, for the release could not be made ready everywhere");
+        return Outcome::Untouched;
+    }
+    let outcome = switch(work, &hosts);
+    if work.plan.maintenance {
+        work.crew.verb(&(work.job)("maintenance_off"), &hosts, &|_| serde_json::Map::new());
+    }
+    outcome
+}
+
+/// From the first process that is started to the last that is stopped.
+fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
+    let mut begun: Vec<String> = Vec::new();
+    let mut switched: Vec<String> = Vec::new();
+    let mut spread = Duration::ZERO;
+    let mut rest = hosts;
+    for size in work.plan.rolling.sizes(hosts.len()) {
+        let (batch, later) = rest.split_at(size.min(rest.len()));
+        rest = later;
+        begun.extend(batch.iter().cloned());
+        if !work.verb("start", batch, false) || !work.hook("before_switch") {
+            return work.back(&begun, &switched);
+        }
+        (work.tell)(&format!("switching {}", batch.join(", ")));
+        switched.extend(batch.iter().cloned());
+        let live = work.verb("switch", batch, false);
+        spread = spread.max(work.crew.spread(batch));
+        work.note(batch, State::Live);
+        if !live || !work.verb("check", batch, true) || !work.hook("after_switch") {
+            return work.back(&begun, &switched);
+        }
+    }
+    work.note(hosts, State::Good);
+    work.leave_behind();
+    work.verb("retire", hosts, true);
+    work.gone();
+    work.hook("after_good");
+    Outcome::Live(spread)
+}
+
+impl Work<'_, '_> {
+    /// Makes the release ready on all hosts, and migrates on the first.
+    fn stage(&mut self, hosts: &[String]) -> bool {
+        let plan = self.plan;
+        self.note(hosts, State::Staging);
+        (self.tell)(&format!("making {} ready on {}", plan.id, hosts.join(", ")));
+        if !self.hook("before_stage") || !self.send(hosts) || !self.verb("stage", hosts, false) || !self.hook("after_build") {
+            return false;
+        }
+        self.note(hosts, State::Staged);
+        if plan.maintenance && !self.crew.verb(&(self.job)("maintenance_on"), hosts, &|_| serde_json::Map::new()) {
+            return false;
+        }
+        let Some(first) = hosts.first() else { return true };
+        if self.apps.get(first).is_none_or(|app| app.migrate.is_empty()) {
+            return true;
+        }
+        (self.tell)(&format!("migrating on {first}"));
+        let done = self.hook("before_migrate") && self.verb("migrate", std::slice::from_ref(first), false);
+        if plan.migrates() {
+            // Half of it may have happened.
+            self.note(hosts, State::Migrated);
+        }
+        done && self.hook("after_migrate")
+    }
+
+    /// Sends the archive, if there is one.
+    fn send(&mut self, hosts: &[String]) -> bool {
+        let Some(archive) = &self.plan.archive else { return true };
+        let (apps, plan) = (self.apps, self.plan);
+        self.crew.push(hosts, &archive.bytes, &|host| {
+            let app = apps.get(host)?;
+            Some((archive_path(app, &plan.id), app.user.clone()))
+        })
+    }
+
+    fn verb(&mut self, verb: &'static str, hosts: &[String], switched: bool) -> bool {
+        let (apps, plan) = (self.apps, self.plan);
+        let job = (self.job)(verb);
+        self.crew.verb(&job, hosts, &|host| apps.get(host).map(|app| plan.variables(app, host, switched)).unwrap_or_default())
+    }
+
+    /// Writes into the ledgers of those hosts that can still be talked to.
+    fn note(&mut self, hosts: &[String], state: State) {
+        let (apps, release) = (self.apps, self.plan.release());
+        self.crew.tell(&|host| {
+            let app = apps.get(host).filter(|_| hosts.iter().any(|name| name == host))?;
+            let mut script = Script::new();
+            ledger::append(&mut script, &app.name, &release, state);
+            Some(script)
+        });
+    }
+
+    /// Notes what is left behind by a rollback: it is not gone back to by itself.
+    fn leave_behind(&mut self) {
+        if !self.plan.rollback {
+            return;
+        }
+        let (apps, plan) = (self.apps, self.plan);
+        self.crew.tell(&|host| {
+            let (app, state) = (apps.get(host)?, plan.state(host)?);
+            let mut script = Script::new();
+            let left = state.ledger.releases.iter().filter(|release| release.id > plan.id && release.state != State::Gone);
+            left.for_each(|release| ledger::append(&mut script, &app.name, release, State::Bad));
+            Some(script)
+        });
+    }
+
+    fn gone(&mut self) {
+        let (apps, plan) = (self.apps, self.plan);
+        self.crew.tell(&|host| {
+            let (app, state) = (apps.get(host)?, plan.state(host)?);
+            let mut script = Script::new();
+            for release in state.ledger.releases.iter().filter(|release| plan.prunes(app, state).contains(&release.id)) {
+                ledger::append(&mut script, &app.name, release, State::Gone);
+            }
+            Some(script)
+        });
+    }
+
+    fn hook(&mut self, moment: &str) -> bool {
+        let Some(app) = self.plan.hosts.first().and_then(|(host, _)| self.apps.get(host)) else { return true };
+        let Err(why) = hooks::run(app, self.plan, moment) else { return true };
+        for host in self.plan.names() {
+            self.crew.fail(&host, &HostFailure::Skipped(why.clone()));
+        }
+        false
+    }
+
+    /// Says of every host that is well why it did not go on.
+    fn leave(&mut self, why: &str) {
+        let names = self.plan.names();
+        for host in self.crew.well().into_iter().filter(|host| names.iter().any(|name| name == host)) {
+            self.crew.fail(host, &HostFailure::Skipped(why.to_string()));
+        }
+    }
+
+    /// Puts every host back that was begun with.
+    fn back(&mut self, begun: &[String], switched: &[String]) -> Outcome {
+        let well: Vec<String> = self.crew.well().into_iter().map(str::to_string).collect();
+        (self.tell)(&format!("going back on {}", begun.join(", ")));
+        self.crew.revive(self.calm);
+        let (on, off): (Vec<String>, Vec<String>) = begun.iter().cloned().partition(|host| switched.contains(host));
+        let back = [self.verb("revert", &on, true), self.verb("revert", &off, false)];
+        self.note(&self.plan.names(), State::Bad);
+        let after = self.hook("after_revert");
+        for host in well.into_iter().filter(|host| self.plan.names().contains(host)) {
+            let failure = match (switched.contains(&host), begun.contains(&host)) {
+                (true, _) => HostFailure::Reverted("the release failed, and what was live before is live again".to_string()),
+                (_, true) => HostFailure::Reverted("the release failed before the switch, and its processes are stopped".to_string()),
+                _ => HostFailure::Skipped("the release failed on other hosts, so it was not begun here".to_string()),
+            };
+            self.crew.fail(&host, &failure);
+        }
+        match (back.iter().all(|back| *back), switched.is_empty()) {
+            (true, true) if after => Outcome::Untouched,
+            (true, _) => Outcome::Reverted,
+            (false, _) => Outcome::Stuck,
+        }
+    }
+}

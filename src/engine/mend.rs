@@ -1,0 +1,72 @@
+//! A line that broke: connect again, and let the host's own journal say what happened.
+
+use std::time::{Duration, Instant};
+
+use super::apply::{self, StepResult, StepStatus};
+use super::host::{self, HostFailure};
+use super::plan::Planned;
+use super::step::Step;
+use super::worker::Worker;
+use crate::shell::Answer;
+use crate::transport::{Cause, Failure};
+
+/// How long a line that broke is tried again.
+const RECONNECT: Duration = Duration::from_secs(60);
+
+impl Worker<'_> {
+    /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
+    pub(super) fn mend(&mut self) -> Result<String, Failure> {
+        let started = Instant::now();
+        let lock = |failure: HostFailure| match failure {
+            HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
+            _ => Failure::new(Cause::Lost, "the step still runs on the host"),
+        };
+        loop {
+            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
+                |(line, _)| {
+                    self.line = line;
+                    self.lock(RECONNECT.as_secs()).map_err(lock)?;
+                    let answers = self.line.session.ask(apply::read_journal().text())?;
+                    Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
+                },
+            );
+            match attempt {
+                Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
+                Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),
+                Err(failure) if started.elapsed() > RECONNECT || !failure.may_pass() => return Err(failure),
+                Err(_) => std::thread::sleep(Duration::from_secs(1)),
+            }
+        }
+    }
+}
+
+/// The results of a batch whose line broke, completed by the host's journal: a step that ended there has ended.
+pub(super) fn settled(
+    steps: &[Step],
+    (count, batch): (usize, &[&Planned]),
+    mut results: Vec<StepResult>,
+    journal: &str,
+) -> Vec<StepResult> {
+    results.retain(|result| result.status != StepStatus::Unknown);
+    for planned in &batch[results.len().min(batch.len())..] {
+        let step = &steps[planned.step];
+        let begun = journal.lines().any(|line| line.starts_with(&format!("begin {count}.{} ", planned.step)));
+        let ended = journal.lines().rev().find_map(|line| line.strip_prefix(&format!("end {count}.{} ", planned.step))?.parse().ok());
+        let status = match (begun, ended) {
+            (_, Some(status)) => StepStatus::of(step, status),
+            (true, None) => StepStatus::Unknown,
+            (false, None) => break,
+        };
+        results.push(StepResult {
+            name: step.name.clone(),
+            status,
+            elapsed: Duration::ZERO,
+            output: Vec::new(),
+            span: Some(step.span.clone()),
+        });
+        if status != StepStatus::Changed {
+            break;
+        }
+    }
+    results
+}

@@ -1,0 +1,167 @@
+//! `run_once`: what one host of a play does for all of them. The first host that is well leads; the others wait at such a
+//! step until it is through with it. When it fails before that, the next one that comes takes its place.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Verdict;
+use super::fleet::Previewed;
+use super::host::{HostFailure, Preview};
+use super::interrupt::Interrupt;
+use super::job::Play;
+use super::plan::{Planned, plan};
+
+/// How often a host that waits looks up.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Who does such steps in a play, and which are done.
+#[derive(Debug, Default)]
+pub(super) struct Once {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    leader: Option<String>,
+    done: BTreeSet<String>,
+    /// The leader came to its end, so all that was to be done once is done.
+    over: bool,
+}
+
+impl Once {
+    /// `host` does what is left to do, unless somebody else leads.
+    pub fn lead(&self, host: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.leader.get_or_insert_with(|| host.to_string());
+    }
+
+    /// Whether `host` is the one to do the step `key`; waits for whoever does it.
+    ///
+    /// # Errors
+    /// The user interrupted.
+    pub fn turn(&self, host: &str, key: &str, interrupt: &Interrupt) -> Result<bool, HostFailure> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if state.over || state.done.contains(key) {
+                return Ok(false);
+            }
+            if state.leader.get_or_insert_with(|| host.to_string()) == host {
+                return Ok(true);
+            }
+            if interrupt.level() > 0 {
+                return Err(HostFailure::Interrupted);
+            }
+            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The step is done.
+    pub fn done(&self, key: &str) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).done.insert(key.to_string());
+        self.changed.notify_all();
+    }
+
+    /// `host` is through with the play, `well` or not.
+    pub fn leave(&self, host: &str, well: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.leader.as_deref() == Some(host) {
+            state.over |= well;
+            state.leader = None;
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// Does `work` on all of `items` in the pool of the caller; the first at once, for the others may come to wait for it.
+pub(super) fn led<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
+    let work = &work;
+    rayon::scope_fifo(|scope| {
+        let mut items = items.into_iter();
+        let first = items.next();
+        items.for_each(|item| scope.spawn_fifo(move |_| work(item)));
+        first.into_iter().for_each(work);
+    });
+}
+
+/// Leaves what is done once per play in the plan of the host that will do it, and in no other.
+pub(super) fn share(plays: &[Play], previewed: &mut [Previewed]) {
+    let well = |host: &Previewed| host.outcome.as_ref().is_ok_and(|preview| preview.failures().is_empty());
+    let leaders: Vec<Option<String>> = plays
+        .iter()
+        .map(|play| play.hosts.iter().find(|name| previewed.iter().any(|host| host.host == **name && well(host))).cloned())
+        .collect();
+    for preview in previewed.iter_mut().filter_map(|host| host.outcome.as_mut().ok()) {
+        let name = preview.host.clone();
+        follow(preview, &|play| leaders[play].as_ref() == Some(&name));
+    }
+}
+
+/// Plans again without what other hosts do.
+fn follow(preview: &mut Preview, leads: &dyn Fn(usize) -> bool) {
+    let Some(reply) = preview.reply.take() else { return };
+    let all =
+        || preview.plays.iter().flat_map(|play| play.steps.steps.iter().map(move |step| (step, step.once.is_none() || leads(play.play))));
+    let mut verdicts = plan(all().enumerate().filter(|(_, (_, own))| *own).map(|(at, (step, _))| (at, step)), reply).into_iter();
+    let own: Vec<bool> = all().map(|(_, own)| own).collect();
+    let mut own = own.into_iter();
+    for play in &mut preview.plays {
+        for planned in &mut play.planned {
+            let verdict = match own.next() {
+                Some(true) => verdicts.next().map(|planned: Planned| planned.verdict),
+                _ => None,
+            };
+            planned.verdict = verdict.unwrap_or(Verdict::Elsewhere);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_host_takes_over_when_the_first_fails() {
+        let once = Once::default();
+        let interrupt = Interrupt::new();
+        once.lead("web1");
+        assert_eq!(once.turn("web1", "a", &interrupt), Ok(true));
+        once.done("a");
+        assert_eq!(once.turn("web2", "a", &interrupt), Ok(false), "it is done");
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| once.turn("web2", "b", &interrupt));
+            once.leave("web1", false);
+            assert_eq!(second.join().expect("no panic"), Ok(true));
+        });
+        once.leave("web2", true);
+        assert_eq!(once.turn("web3", "b", &interrupt), Ok(false), "a host that is well has done all there was for it");
+    }
+
+    #[test]
+    fn an_interruption_ends_the_wait() {
+        let once = Once::default();
+        let interrupt = Interrupt::new();
+        once.lead("web1");
+        interrupt.raise();
+        assert_eq!(once.turn("web2", "a", &interrupt), Err(HostFailure::Interrupted));
+    }
+
+    #[test]
+    fn the_first_item_is_worked_on_even_when_all_threads_wait_for_it() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
+        let once = Once::default();
+        let interrupt = Interrupt::new();
+        once.lead("0");
+        pool.install(|| {
+            led((0..9).collect(), |number: usize| {
+                let name = number.to_string();
+                if once.turn(&name, "a", &interrupt) == Ok(true) {
+                    std::thread::sleep(Duration::from_millis(20));
+                    once.done("a");
+                }
+                once.leave(&name, true);
+            });
+        });
+    }
+}

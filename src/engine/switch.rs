@@ -1,0 +1,300 @@
+//! The dead man's switch. A change to one of the ways to a host (sshd, sudo, firewall, network) is confirmed through a new
+//! connection, or the host puts the old state back by itself: a watchdog on the host waits for the confirmation, with copies
+//! of what was there and the handlers that bring them into effect.
+
+use std::time::{Duration, Instant};
+
+use super::apply::{StepResult, StepStatus};
+use super::host::{self, HostFailure};
+use super::plan::Planned;
+use super::worker::Worker;
+use super::wrap::wrap;
+use super::{Handler, Step, aside};
+use crate::resource::{Change, path};
+use crate::shell::{ASIDE, Answers, Nonce, PRELUDE, SWITCH, Script};
+use crate::transport::{Cause, Failure};
+
+/// The files and folders whose change may close the way to a host.
+const WAYS: &[&str] = &[
+    // Logging in.
+    "/etc/ssh/sshd_config",
+    "/etc/ssh/sshd_config.d",
+    "/etc/systemd/system/ssh.service",
+    "/etc/systemd/system/ssh.service.d",
+    "/etc/systemd/system/ssh.socket",
+    "/etc/systemd/system/ssh.socket.d",
+    "/etc/pam.d",
+    "/etc/security",
+    "/etc/nsswitch.conf",
+    "/etc/hosts.allow",
+    "/etc/hosts.deny",
+    // Becoming root.
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/doas.conf",
+    // The firewall.
+    "/etc/nftables.conf",
+    "/etc/nftables.d",
+    "/etc/nftables",
+    "/etc/ufw",
+    "/etc/default/ufw",
+    "/etc/iptables",
+    "/etc/firewalld",
+    // The network.
+    "/etc/network",
+    "/etc/netplan",
+    "/etc/systemd/network",
+    "/etc/NetworkManager",
+    "/etc/resolv.conf",
+];
+
+/// What the copies are called on the host.
+const SET: &str = "switch";
+
+/// How long the old line may take to answer, before it is given up.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Whether a change of this path may close the way to the host.
+fn is_way(changed: &str) -> bool {
+    let below = |way: &&str| changed.strip_prefix(*way).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    WAYS.iter().any(below) || (path::name(changed) == "authorized_keys" && changed.contains("/.ssh/"))
+}
+
+/// Whether it changes a way to the host.
+pub(super) fn is_guarded(change: &Change) -> bool {
+    change.after.iter().any(|(path, _)| is_way(path))
+}
+
+/// What a batch must know of the switch.
+#[derive(Default)]
+pub(super) struct Guard {
+    /// The script that arms it, for the first change that needs it.
+    pub arm: Option<String>,
+    /// Whether it is armed, or will be: the host then must know while something runs.
+    pub armed: bool,
+}
+
+impl Guard {
+    /// What stands before a change: the switch is armed once in a batch, and what the change replaces is put aside.
+    pub fn before(&mut self, change: &Change) -> String {
+        if !is_guarded(change) {
+            return String::new();
+        }
+        self.arm.take().unwrap_or_default() + aside::copies(SET, change).text()
+    }
+
+    /// What stands before and behind a batch.
+    pub fn around(&self) -> (String, &'static str) {
+        match self.armed {
+            true => (format!("{}{}echo $$ >\"$hoist_stage/busy\"\n", *ASIDE, *SWITCH), "rm -f \"$hoist_stage/busy\"\n"),
+            false => Default::default(),
+        }
+    }
+}
+
+/// What was changed of the ways to the host, until it is confirmed.
+#[derive(Default)]
+pub(super) struct Switch {
+    /// Places of the changes in the report.
+    results: Vec<usize>,
+    /// Keys of the handlers that bring them into effect.
+    handlers: Vec<String>,
+    /// What brings the old state into effect, by handler.
+    undo: Vec<String>,
+    armed: bool,
+}
+
+/// What must be said to a host that has another run's switch: it puts the old state back before this run looks at it. One
+/// whose watchdog is gone (the host was booted) is not needed any more: this run has come in.
+pub(super) fn leave_none(run: &str) -> Script {
+    let mut script = Script::new();
+    script.line("if [ -e \"$hoist_state/switch/undo\" ] && [ \"$(cat \"$hoist_state/switch/run\")\" != {} ]; then", &[run]);
+    script.line("  if { read -r hoist_pid <\"$hoist_state/switch/pid\" && kill -0 \"$hoist_pid\"; } 2>/dev/null; then", &[]);
+    script.line("    : >\"$hoist_state/switch/now\"; hoist_tries=300", &[]);
+    script.line(
+        "    until [ -e \"$hoist_state/switch/result\" ] || [ \"$hoist_tries\" = 0 ]; do sleep 0.2; hoist_tries=$((hoist_tries - 1)); done",
+        &[],
+    );
+    script.line("    echo hoist-put-back", &[]);
+    script.line("  else rm -rf \"$hoist_state/switch\" \"$hoist_state/aside/switch\"; fi", &[]);
+    script.line("fi", &[]);
+    script
+}
+
+impl Worker<'_> {
+    /// Arms the switch for a batch, if it needs it. What its handlers will have to do to go back is asked now.
+    pub(super) fn guard(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<Guard, HostFailure> {
+        let guarded = |planned: &&&Planned| planned.verdict.change().is_some_and(is_guarded);
+        let keys: Vec<String> = batch.iter().filter(guarded).flat_map(|planned| steps[planned.step].notify.clone()).collect();
+        if !batch.iter().any(|planned| guarded(&planned)) {
+            return Ok(Guard { arm: None, armed: self.switch.armed });
+        }
+        let handlers = std::sync::Arc::clone(&self.handlers);
+        let new: Vec<&Handler> =
+            handlers.iter().filter(|handler| keys.contains(&handler.key) && !self.switch.handlers.contains(&handler.key)).collect();
+        let of_handlers: Vec<&Step> = new.iter().flat_map(|handler| &handler.steps).collect();
+        let reply = host::probe(&mut self.line.session, &of_handlers).map_err(HostFailure::Unknown)?;
+        let nonce = self.line.session.nonce().clone();
+        for step in of_handlers {
+            let Some(script) = step.resource.undo(&reply) else { continue };
+            self.switch.undo.push(wrap(&script, step.run_as.as_deref(), &step.environment, &nonce));
+        }
+        self.switch.handlers.extend(new.iter().map(|handler| handler.key.clone()));
+        self.switch.armed = true;
+        Ok(Guard { arm: Some(self.arm(&nonce)), armed: true })
+    }
+
+    /// The script that arms the switch.
+    fn arm(&self, nonce: &Nonce) -> String {
+        let mut head = Script::new();
+        head.line("hoist_nonce=undo hoist_pending=$hoist_state/pending hoist_stage=$hoist_state/stage", &[]);
+        head.line("if [ \"$1\" = watch ]; then hoist_watch {}; exit; fi", &[&self.orders.confirm.as_secs().max(1).to_string()]);
+        head.line("hoist_failed=0; hoist_back switch || hoist_failed=1", &[]);
+        for key in &self.switch.handlers {
+            head.line("rm -f \"$hoist_pending/\"{}; rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key), &aside::name(key)]);
+        }
+        let handlers: String =
+            self.switch.undo.iter().map(|script| format!("(\nset -e\n{script}) </dev/null || hoist_failed=1\n")).collect();
+        let mut start = Script::new();
+        start.line("hoist_arm {}", &[&self.id]);
+        let end = format!("{}-undo", nonce.as_str());
+        format!(
+            "{} <<'{end}'\n{}{}{}{}{handlers}exit \"$hoist_failed\"\n{end}\n",
+            start.text().trim_end(),
+            *PRELUDE,
+            *ASIDE,
+            *SWITCH,
+            head.text(),
+        )
+    }
+
+    /// Takes note of what a batch changed, whose first result is at `first` in the report.
+    pub(super) fn note(&mut self, batch: &[&Planned], first: usize) {
+        let guarded = batch.iter().enumerate().filter(|(_, planned)| planned.verdict.change().is_some_and(is_guarded));
+        self.switch.results.extend(guarded.map(|(at, _)| first + at).filter(|at| *at < self.report.results.len()));
+    }
+
+    /// Says to the host that nothing is amiss while this host waits for another one.
+    pub(super) fn hold_on(&mut self, waits: bool) {
+        if self.switch.armed {
+            let _ = self.line.session.ask(if waits { "echo $$ >\"$hoist_stage/busy\"" } else { "rm -f \"$hoist_stage/busy\"" });
+        }
+    }
+
+    /// However the run went: what it changed of the ways to the host is confirmed, or it is taken back. Half of a change,
+    /// whose handlers did not come to run, is taken back as well, for the next run would bring it into effect unguarded.
+    ///
+    /// # Errors
+    /// The run failed; or there is no way in any more, and the old state is back, or it is not known.
+    pub(super) fn settle_ways(&mut self, ran: Result<(), HostFailure>) -> Result<(), HostFailure> {
+        if !self.switch.armed {
+            return ran;
+        }
+        let due = self.switch.handlers.iter().any(|key| self.report.pending.contains(key));
+        match ran {
+            Err(failure) if due => {
+                self.put_back(&Failure::new(Cause::Lost, "the run ended before its handlers ran"));
+                Err(failure)
+            }
+            ran => self.confirm().and(ran),
+        }
+    }
+
+    /// Confirms the changes of this run through a new connection.
+    fn confirm(&mut self) -> Result<(), HostFailure> {
+        let until = Instant::now() + self.orders.confirm;
+        let why = loop {
+            match self.knock() {
+                Ok(true) => {
+                    self.switch = Switch::default();
+                    return Ok(());
+                }
+                Ok(false) => break Failure::new(Cause::Timeout, "nothing was heard for too long, so the host put the old state back"),
+                // A service that restarts may be away for a moment. A refusal is not asked for twice.
+                Err(failure) if failure.may_pass() && Instant::now() < until => std::thread::sleep(Duration::from_millis(500)),
+                Err(failure) => break failure,
+            }
+        };
+        Err(self.put_back(&why))
+    }
+
+    /// Comes in by a new connection, and says so to the watchdog; false when it was late.
+    fn knock(&self) -> Result<bool, Failure> {
+        let connection = (self.wires.reconnect)()?;
+        let (mut line, _) = host::open(connection, self.line.privilege.clone())?;
+        let mut script = Script::new();
+        script.line("hoist_b confirm; mv -T \"$hoist_state/switch/undo\" \"$hoist_state/switch/confirmed\"; hoist_e confirm $?", &[]);
+        script.line(
+            "if [ -e \"$hoist_state/switch/confirmed\" ]; then rm -rf \"$hoist_state/switch\" \"$hoist_state/aside/switch\"; fi",
+            &[],
+        );
+        let answers = line.session.ask(script.text())?;
+        Ok(answers.get("confirm").is_some_and(|answer| answer.status == 0))
+    }
+
+    /// Has the old state put back, or waits until the host has done so, and looks whether there is a way in again.
+    fn put_back(&mut self, why: &Failure) -> HostFailure {
+        let mut script = Script::new();
+        script.line("hoist_b undone; : >\"$hoist_state/switch/now\"; hoist_undone; hoist_e undone $?", &[]);
+        let text = format!("{}{}", *SWITCH, script.text());
+        let answers = self.ask_within(ANSWER, "hoist_b here; hoist_e here 0").and_then(|_| self.line.session.ask(&text));
+        let answers = answers.or_else(|_| {
+            // The old line is dead, too: the watchdog acts by itself, and then there is a way in again.
+            std::thread::sleep(self.orders.confirm);
+            self.mend()?;
+            self.line.session.ask(&text)
+        });
+        let undone = match answers {
+            Ok(answers) => answers.get("undone").cloned().unwrap_or_default(),
+            Err(failure) => {
+                let failure = failure.remedy(format!("no new connection was possible: {}", why.message));
+                return HostFailure::Unknown(failure.remedy("the host puts the old state back by itself"));
+            }
+        };
+        let mut said = vec![format!("after it, a new connection failed: {why}")];
+        said.extend(undone.text().lines().map(str::to_string));
+        said.push(match (undone.status, self.again()) {
+            (0, Ok(())) => "the old state is back, and a new connection works".to_string(),
+            (0, Err(failure)) => format!("the old state is back, but a new connection still fails: {failure}"),
+            (status, _) => format!("NOT all of the old state is back (status {status}): look at it before you log out"),
+        });
+        let Switch { results, handlers, .. } = std::mem::take(&mut self.switch);
+        self.report.pending.retain(|key| !handlers.contains(key));
+        for at in results.into_iter().filter(|at| self.report.results[*at].status == StepStatus::Changed).collect::<Vec<_>>() {
+            self.report.results[at].status = StepStatus::RolledBack;
+            self.report.taken_back += 1;
+        }
+        let name = "there is a way to the host".to_string();
+        let output = said.join("\n").into_bytes();
+        let result = StepResult { name, status: StepStatus::RolledBack, elapsed: Duration::ZERO, output, span: None };
+        self.report.results.push(result.clone());
+        HostFailure::RolledBack(result)
+    }
+
+    /// Whether a new connection comes in.
+    fn again(&self) -> Result<(), Failure> {
+        (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).map(|_| ())
+    }
+
+    /// Asks with a limit: a line that does not answer is not used again.
+    fn ask_within(&mut self, limit: Duration, text: &str) -> Result<Answers, Failure> {
+        let until = Instant::now() + limit;
+        let mut tick = || if Instant::now() < until { Ok(()) } else { Err(Failure::new(Cause::Timeout, "no answer in time")) };
+        self.line.session.follow(text, &mut |_| {}, &mut tick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_way;
+
+    #[test]
+    fn the_ways_to_a_host_are_known_by_path() {
+        for path in ["/etc/ssh/sshd_config.d/10-hoist.conf", "/etc/sudoers", "/etc/nftables.conf", "/root/.ssh/authorized_keys"] {
+            assert!(is_way(path), "{path}");
+        }
+        for path in ["/etc/ssh/ssh_config", "/etc/sudoers.bak", "/etc/nginx/nginx.conf", "/srv/authorized_keys"] {
+            assert!(!is_way(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a deploy or a rollback is going to do, before anybody is asked.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::diff::Depth;
+use super::json;
+use super::plan::HostPlan;
+use super::style::{BOLD, DIM, ERROR, GREEN, YELLOW, paint};
+use super::table::{Cell, Table};
+use super::terminal::escape;
+use super::words::{count, hosts, indent, time};
+use crate::deploy::app::App;
+use crate::deploy::choose::Seen;
+use crate::deploy::ledger::{Release, State};
+use crate::deploy::plan::Plan;
+use crate::deploy::release::ReleaseId;
+use crate::deploy::run::Outcome;
+use crate::deploy::version;
+
+/// The whole of it. `differences` are those of the live release from what it would be if it was made today.
+pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) -> String {
+    let names = plan.names();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let head = if plan.rollback { "roll back" } else { "deploy" };
+    let mut text =
+        format!("{}\n", paint(BOLD, escape(format!("{head} {} in {}: {}", app.name, plan.environment, count(all.len(), "host")))));
+    let mut lives: Vec<(Option<&ReleaseId>, Vec<&str>)> = Vec::new();
+    for (name, state) in &plan.hosts {
+        let live = state.live.as_ref();
+        match lives.iter_mut().find(|(known, _)| *known == live) {
+            Some((_, names)) => names.push(name),
+            None => lives.push((live, vec![name])),
+        }
+    }
+    for (live, on) in &lives {
+        let what = live.map_or("nothing yet".to_string(), |id| describe(plan, id));
+        let place = if lives.len() > 1 { format!("  ({})", hosts(on, usize::MAX)) } else { String::new() };
+        text += &format!("  live  {}{}\n", escape(what), escape(place));
+    }
+    text += &format!("  {}   {}\n", paint(YELLOW, "new"), escape(format!("{}  {}", plan.id, plan.version.name())));
+    text += &format!("  on    {}\n", escape(hosts(&all, usize::MAX)));
+    if !plan.done.is_empty() {
+        let done: Vec<&str> = plan.done.iter().map(String::as_str).collect();
+        text += &format!("  {}\n", paint(DIM, escape(format!("live already on {}", hosts(&done, usize::MAX)))));
+    }
+    text += &commits(plan);
+    text += &migrations(app, plan);
+    if differences.iter().any(|host| host.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict.action().is_some())) {
+        text += &format!("\n  {}\n", paint(BOLD, "beside the code, this changes:"));
+        text += &indent(&super::plan::blocks(differences, depth), 2);
+    }
+    text + "\n"
+}
+
+/// The same for programs: `deploy`, and a `plan_step` for each difference.
+pub fn events(app: &App, plan: &Plan, differences: &[HostPlan<'_>]) -> Vec<json::Event> {
+    let live = plan.hosts.iter().map(|(name, state)| (name.clone(), json!(state.live.as_ref().map(ReleaseId::as_str))));
+    let changes = plan.version.changes.as_ref();
+    let fields = json!({
+        "app": app.name,
+        "environment": plan.environment,
+        "rollback": plan.rollback,
+        "release": plan.id.as_str(),
+        "commit": plan.version.commit,
+        "ref": plan.version.reference,
+        "live": Json::Object(live.collect()),
+        "live_already": plan.done,
+        "commits": changes.map(|changes| changes.count),
+        "older": changes.map(|changes| changes.older),
+        "migrations": changes.map(|changes| &changes.migrations),
+    });
+    std::iter::once(("deploy", json::fields(fields))).chain(json::plan(differences)).collect()
+}
+
+/// A release and how it was called: `11-3f9c2ab  v1.3.0, 2026-11-20T10:00:00Z by ann@laptop`.
+fn describe(plan: &Plan, id: &ReleaseId) -> String {
+    let known = plan.hosts.iter().find_map(|(_, state)| state.ledger.get(id));
+    match known {
+        Some(release) => format!("{id}  {}, made {} by {}", version::name(&release.reference, &release.commit), release.when, release.who),
+        None => id.to_string(),
+    }
+}
+
+fn commits(plan: &Plan) -> String {
+    let Some(changes) = &plan.version.changes else { return String::new() };
+    let mut text = String::new();
+    if changes.older {
+        text += &format!("\n  {}\n", paint(YELLOW, "this is an older commit than the live one"));
+    } else {
+        text += &format!("\n  {}\n", if changes.count == 0 { "no new commits".to_string() } else { count(changes.count, "new commit") });
+    }
+    for line in &changes.log {
+        text += &format!("    {}\n", escape(line));
+    }
+    if changes.count > changes.log.len() {
+        text += &format!("    {}\n", paint(DIM, format!("and {} more", changes.count - changes.log.len())));
+    }
+    text
+}
+
+fn migrations(app: &App, plan: &Plan) -> String {
+    let first = plan.hosts.first().map(|(name, _)| name.as_str()).unwrap_or_default();
+    if plan.rollback || app.migrate.is_empty() {
+        return String::new();
+    }
+    let run = format!("`{}` runs on {first}, before any host is switched", app.migrate);
+    let known = plan.version.changes.as_ref().filter(|_| !app.migrations.is_empty());
+    let mut text = match known {
+        Some(changes) if changes.migrations.is_empty() => format!("\n  no new migrations; {}\n", escape(run)),
+        Some(changes) => format!("\n  {}; {}\n", paint(YELLOW, count(changes.migrations.len(), "migration")), escape(run)),
+        None => format!("\n  migrations: {}\n", escape(run)),
+    };
+    for path in known.iter().flat_map(|changes| &changes.migrations) {
+        text += &format!("    {}\n", escape(path));
+    }
+    text
+}
+
+/// How it came out, in a line or two.
+pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> String {
+    let what = escape(format!("{}  {}", plan.id, plan.version.name()));
+    match outcome {
+        None => format!("{}: 0 changes, {what} is live already, {}\n", paint(BOLD, count(plan.done.len(), "host")), time(elapsed)),
+        Some(Outcome::Live(spread)) => {
+            let several = plan.hosts.len() > 1;
+            let switch = if several { format!("; all hosts switched within {} ms", spread.as_millis()) } else { String::new() };
+            format!("\n{} {what} in {}{switch}\n", paint(GREEN, "live:"), time(elapsed))
+        }
+        Some(Outcome::NotBegun) => format!("\n{} nothing was begun\n", paint(ERROR, "not deployed:")),
+        Some(Outcome::Untouched) => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
+        Some(Outcome::Reverted) => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
+        Some(Outcome::Stuck) => {
+            format!("\n{} not every host could be put back; `hoist releases` shows what is live where\n", paint(ERROR, "failed:"))
+        }
+    }
+}
+
+/// The same for programs: `deployed`.
+pub fn result(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> json::Event {
+    let (word, spread) = match outcome {
+        None => ("unchanged", None),
+        Some(Outcome::Live(spread)) => ("live", Some(spread.as_secs_f64())),
+        Some(Outcome::NotBegun) => ("not begun", None),
+        Some(Outcome::Untouched) => ("untouched", None),
+        Some(Outcome::Reverted) => ("rolled back", None),
+        Some(Outcome::Stuck) => ("stuck", None),
+    };
+    let fields = json!({ "release": plan.id.as_str(), "result": word, "seconds": elapsed.as_secs_f64(), "switch_seconds": spread });
+    ("deployed", json::fields(fields))
+}
+
+/// A table of releases, the newest first, equal ones of several hosts in one row.
+pub fn releases(seen: &[Seen], all: bool) -> String {
+    let mut table = Table::new(["RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"].map(Cell::new));
+    let mut rows: Vec<([String; 5], bool, Vec<&str>)> = Vec::new();
+    for (host, state) in seen {
+        for release in state.ledger.releases.iter().filter(|release| all || release.state != State::Gone) {
+            let live = state.live.as_ref() == Some(&release.id);
+            let row = [
+                release.id.to_string(),
+                word(release, live),
+                version::name(&release.reference, &release.commit),
+                release.when.clone(),
+                release.who.clone(),
+            ];
+            match rows.iter_mut().find(|(known, ..)| *known == row) {
+                Some((.., hosts)) => hosts.push(host),
+                None => rows.push((row, live, vec![host])),
+            }
+        }
+    }
+    if rows.is_empty() {
+        return "no releases yet\n".to_string();
+    }
+    rows.sort_by_key(|(row, ..)| std::cmp::Reverse(ReleaseId::parse(&row[0])));
+    for (row, live, on) in rows {
+        let cells = row.into_iter().chain([hosts(&on, seen.len())]).enumerate();
+        table.row(cells.map(|(at, text)| if live && at < 2 { Cell::new(text).style(GREEN) } else { Cell::new(text) }));
+    }
+    table.text()
+}
+
+/// What a release is, in a word or two.
+fn word(release: &Release, live: bool) -> String {
+    match (release.state, live) {
+        (State::Good, true) => "live".to_string(),
+        (state, true) => format!("live, {}", state.word()),
+        (State::Staging, false) => "interrupted".to_string(),
+        (State::Live, false) => "interrupted".to_string(),
+        (state, false) => state.word().to_string(),
+    }
+}
+
+/// The same for programs: `release`, one for each of each host.
+pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
+    let of = |(host, state): &Seen| {
+        let listed = state.ledger.releases.iter().filter(|release| all || release.state != State::Gone);
+        let event = |release: &Release| {
+            let fields = json!({
+                "host": host, "release": release.id.as_str(), "state": release.state.word(), "live": state.live.as_ref() == Some(&release.id),
+                "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated,
+            });
+            ("release", json::fields(fields))
+        };
+        listed.map(event).collect::<Vec<_>>()
+    };
+    seen.iter().flat_map(of).collect()
+}

@@ -1,0 +1,158 @@
+//! The dead man's switch: a run that closes its own way in is taken back.
+
+use std::process::{Command, Stdio};
+
+use crate::machine::{Machine, Project};
+
+fn project(machine: &Machine, tasks: &str) -> Project {
+    let project = Project::new(&[machine], "deploy");
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { confirm_timeout: 4, connect_timeout: 2 }\n");
+    project.file("roles/test/role.yml", tasks);
+    project
+}
+
+fn sshd(content: &str) -> String {
+    format!(
+        "provision:\n  - name: sshd has its settings\n    copy: {{ dest: /etc/ssh/sshd_config.d/50-test.conf, content: \"{content}\\n\" }}\n    notify: reload sshd\n\
+         handlers:\n  - name: reload sshd\n    service: {{ name: ssh, state: restarted, validate: mkdir -p /run/sshd && sshd -t }}\n"
+    )
+}
+
+/// Nothing of the switch is left.
+fn is_clean(machine: &Machine) {
+    machine.sh("for i in $(seq 50); do pgrep -f [s]witch/undo >/dev/null || break; sleep 0.1; done; ! pgrep -fa [s]witch/undo");
+    machine.sh("test ! -e /var/lib/hoist/switch/undo && test ! -e /var/lib/hoist/aside/switch");
+}
+
+// N18
+#[test]
+fn an_sshd_that_lets_nobody_in_is_put_back() {
+    for suite in ["bookworm", "trixie"] {
+        let Some(machine) = Machine::up_with(&["--suite", suite]) else { return };
+        for settings in ["AllowUsers nobody", "Port 2222", "PubkeyAuthentication no"] {
+            let project = project(&machine, &sshd(settings));
+            let run = project.hoist(&["provision", "env=test", "--yes"]);
+            assert_eq!(run.status, 3, "{settings}: {run}");
+            assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{settings}: {run}");
+            assert!(run.stdout.contains("put back: /etc/ssh/sshd_config.d/50-test.conf"), "{settings}: {run}");
+            machine.sh("test ! -e /etc/ssh/sshd_config.d/50-test.conf; sshd -T | grep -qx 'port 22'; ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
+            assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+            is_clean(&machine);
+            // So many restarts in so short a time would be refused.
+            machine.sh("systemctl reset-failed ssh");
+        }
+        // One that lets us in stays.
+        let project = project(&machine, &sshd("MaxSessions 9"));
+        project.converge();
+        machine.sh("sshd -T | grep -qx 'maxsessions 9'");
+        is_clean(&machine);
+    }
+}
+
+// N18
+#[test]
+fn a_sudoers_file_that_breaks_sudo_is_put_back() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = "provision:\n  - name: sudoers\n    copy: { dest: /etc/sudoers.d/zz, content: \"deploy ALL=(ALL) !ALL\\n\", mode: \"0440\" }\n  - name: another\n    copy: { dest: /etc/other, content: x }\n";
+    let project = project(&machine, tasks);
+    machine.sh("echo '# before' >/etc/sudoers.d/zz; chmod 400 /etc/sudoers.d/zz");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("rolled back") && run.stdout.contains("sudo"), "{run}");
+    assert_eq!(machine.sh("cat /etc/sudoers.d/zz; stat -c %a /etc/sudoers.d/zz; cat /etc/other"), "# before\n400\nx");
+    assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+    is_clean(&machine);
+}
+
+// N18, P01
+#[test]
+fn the_host_acts_by_itself_when_nobody_is_left() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = sshd("AllowUsers nobody")
+        .replace("handlers:", "  - name: slow\n    shell: { cmd: \"touch /run/begun; sleep 2\", creates: /run/begun }\nhandlers:");
+    let project = project(&machine, &tasks);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hoist"))
+        .args(["provision", "env=test", "--yes"])
+        .current_dir(project.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("hoist starts");
+    machine.sh("for i in $(seq 200); do test -e /run/begun && exit; sleep 0.1; done; exit 1");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf; for i in $(seq 200); do test -e /var/lib/hoist/switch/result && exit; sleep 0.1; done; exit 1");
+    assert_eq!(
+        machine.sh("cat /var/lib/hoist/switch/result; ls -A /var/lib/hoist/pending; ls /etc/ssh/sshd_config.d | grep 50- || true"),
+        "0\n"
+    );
+    is_clean(&machine);
+}
+
+// N18
+#[test]
+fn a_change_whose_handler_did_not_run_is_not_left_for_the_next_run() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = sshd("AllowUsers nobody").replace("handlers:", "  - name: bad\n    command: { cmd: \"false\", always: true }\nhandlers:");
+    let project = project(&machine, &tasks);
+    for _ in 0..2 {
+        let run = project.hoist(&["provision", "env=test", "--yes"]);
+        assert_eq!(run.status, 3, "{run}");
+        assert!(run.stdout.contains("failed: bad") && run.stdout.contains("put back"), "{run}");
+        machine.sh("test ! -e /etc/ssh/sshd_config.d/50-test.conf; ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
+        is_clean(&machine);
+    }
+}
+
+// N18
+#[test]
+fn a_firewall_that_drops_everything_is_put_back() {
+    let Some(machine) = Machine::up() else { return };
+    if !machine
+        .exec(&["sh", "-c", "apt-get update -qq && apt-get install -y -qq nftables >/dev/null 2>&1 && nft list ruleset"])
+        .status
+        .success()
+    {
+        println!("skipped: the kernel has no nftables for hosts");
+        return;
+    }
+    let tasks = r#"provision:
+  - name: rules
+    copy: { dest: /etc/nftables.conf, content: "table inet hoist { chain in { type filter hook input priority 0; policy drop; } }\n" }
+    notify: reload
+handlers:
+  - name: reload
+    service: { name: nftables, state: reloaded, validate: nft -c -f /etc/nftables.conf }
+"#;
+    let project = project(&machine, tasks);
+    let before = machine.sh("cat /etc/nftables.conf; systemctl is-active nftables || true");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("rolled back"), "{run}");
+    assert_eq!(machine.sh("cat /etc/nftables.conf; systemctl is-active nftables || true"), before);
+    assert!(!machine.sh("nft list ruleset").contains("hoist"));
+    assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+}
+
+// N18
+#[test]
+fn a_network_that_goes_down_comes_up_again() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = r#"provision:
+  - name: the link has its state
+    copy: { dest: /etc/network/host0, content: "down\n" }
+    notify: bring it about
+handlers:
+  - name: bring it about
+    shell: { cmd: "ip link set host0 $(cat /etc/network/host0)", always: true }
+"#;
+    let project = project(&machine, tasks);
+    machine.sh("mkdir -p /etc/network; echo up >/etc/network/host0; ip link show host0");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("rolled back"), "{run}");
+    assert_eq!(machine.sh("cat /etc/network/host0"), "up\n");
+    assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+    is_clean(&machine);
+}
