@@ -108,7 +108,7 @@ pub struct Shown {
 pub fn fetch_host_key(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Shown, Failure> {
     let network = match network(target, host_keys, patience) {
         Ok(network) => network,
-        Err((Some(shown), _)) => return Ok(shown),
+        Err((Some(shown), _)) => return Ok(*shown),
         Err((None, failure)) => return Err(failure),
     };
     let line = shake_hands(network, &host_keys::any_method(), patience)?;
@@ -116,7 +116,7 @@ pub fn fetch_host_key(target: &SshTarget, host_keys: &HostKeys, patience: Patien
 }
 
 /// What goes wrong on the way to a host; with the key of a jump host that nobody knows, if that is it.
-type Astray = (Option<Shown>, Failure);
+type Astray = (Option<Box<Shown>>, Failure);
 
 /// The way to a host, up to its SSH server.
 fn network(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Box<dyn Network>, Astray> {
@@ -152,7 +152,7 @@ fn connect_hop(network: Box<dyn Network>, hop: &SshTarget, host_keys: &HostKeys,
     let key = shown_key(&line).map_err(|failure| (None, failure))?;
     log_in_on(line, &key, hop, host_keys, patience).map_err(|failure| {
         let unknown = failure.cause == Cause::HostKey && host_keys.is_unknown(&hop.known_as(), &key);
-        (unknown.then(|| Shown { known_as: hop.known_as(), is_hop: true, key: key.clone() }), failure)
+        (unknown.then(|| Box::new(Shown { known_as: hop.known_as(), is_hop: true, key: key.clone() })), failure)
     })
 }
 
