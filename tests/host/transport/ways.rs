@@ -18,8 +18,8 @@ pub enum Over {
     OpenSsh,
 }
 
-/// bash alone connects its input and output to a port.
-pub const BASH: &str = "bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3; kill $!'";
+/// bash alone connects its input and output to a port. It ends when the server does.
+pub const BASH: &str = "bash -c 'exec 3<>/dev/tcp/%h/%p 4<&0; cat <&4 >&3 & cat <&3; kill $!'";
 
 /// A server with two jump hosts before it.
 pub struct Servers {
