@@ -175,7 +175,7 @@ impl SshAgent {
         let socket = folder.path().join("agent");
         let agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().expect("ssh-agent runs");
         let until = Instant::now() + Duration::from_secs(20);
-        while !socket.exists() && Instant::now() < until {
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         let agent = Self { socket, agent, _folder: folder };
