@@ -98,6 +98,7 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
 /// Starts the journal of a run: what follows in it are the steps as they begin and end.
 pub(super) fn start_journal(id: &str) -> Script {
     let mut script = Script::new();
+    script.line("# fault", &[]);
     script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
     script
 }
@@ -106,12 +107,15 @@ pub(super) fn start_journal(id: &str) -> Script {
 /// carries the hash of the one before.
 pub(super) fn finish(result: &str) -> Script {
     let mut script = Script::new();
+    script.line("# fault", &[]);
     script.line("hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
     script.line(
         "printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$hoist_run\" {} \"$hoist_before\" >>\"$hoist_state/history.log\"",
         &[result],
     );
+    script.line("# fault", &[]);
     script.line("rm -f \"$hoist_state/journal\"", &[]);
+    script.line("# fault", &[]);
     script
 }
 
@@ -264,8 +268,8 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, guarded: 
     };
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
-        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
-         {close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+        "{}# fault\nhoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}# fault\n{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
+         # fault\n{close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
         head.text()
     )
@@ -276,6 +280,7 @@ fn pend(key: &str) -> Script {
     let mut script = Script::new();
     let file = aside::name(key);
     script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
+    script.line("# fault", &[]);
     script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
     script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
     script
@@ -285,9 +290,11 @@ fn pend(key: &str) -> Script {
 pub(super) fn forget(keys: &[String]) -> Script {
     let mut script = Script::new();
     for key in keys {
+        script.line("# fault", &[]);
         script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
         script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
     }
+    script.line("# fault", &[]);
     script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
     script
 }

@@ -7,6 +7,8 @@ pub mod certificates;
 mod crew;
 mod event;
 mod facts;
+#[cfg(debug_assertions)]
+mod fault;
 mod fleet;
 pub mod history;
 mod host;

@@ -164,7 +164,10 @@ impl Session {
 
     fn send(&mut self, script: &str) -> Result<(), Failure> {
         self.messages += 1;
-        self.message(&format!("{script}\nhoist_b m{0}; hoist_e m{0} 0", self.messages))
+        let text = format!("{script}\nhoist_b m{0}; hoist_e m{0} 0", self.messages);
+        #[cfg(debug_assertions)]
+        let text = super::fault::armed(&text);
+        self.message(&text)
     }
 
     fn message(&mut self, text: &str) -> Result<(), Failure> {
@@ -174,6 +177,8 @@ impl Session {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        #[cfg(debug_assertions)]
+        super::fault::point();
         self.process.write(bytes, Instant::now() + Duration::from_secs(600))
     }
 
@@ -255,6 +260,8 @@ impl Stream {
                 }
                 Frame::End(id, status) => {
                     answers.entry(id.clone()).or_default().status = status;
+                    #[cfg(debug_assertions)]
+                    super::fault::point();
                     through |= id == last;
                     heard(Heard::End(&id, status));
                     self.current = None;

@@ -10,6 +10,7 @@ mod matrix;
 mod once;
 mod parity;
 mod pebble;
+mod points;
 mod postgresql;
 mod programs;
 mod roles;
