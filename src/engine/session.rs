@@ -296,6 +296,10 @@ mod tests {
         fn execs(&self) -> usize {
             self.0.execs()
         }
+
+        fn user(&self) -> &str {
+            self.0.user()
+        }
     }
 
     impl Process for Counting<Box<dyn Process>> {

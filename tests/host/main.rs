@@ -13,6 +13,8 @@ mod pebble;
 mod points;
 mod postgresql;
 mod programs;
+mod reach;
+mod relay;
 mod roles;
 mod run;
 mod runtimes;
