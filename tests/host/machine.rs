@@ -31,6 +31,11 @@ pub fn key() -> PathBuf {
     PathBuf::from(std::env::var("TESTHOST_DIR").unwrap_or_else(|_| "/var/tmp/hoist-testhost".to_string())).join("id")
 }
 
+/// Where the disk of a host is on this machine.
+pub fn root(machine: &Machine) -> PathBuf {
+    key().with_file_name("hosts").join(&machine.name).join("root")
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::machine::{Machine, Project, key, text};
+use crate::machine::{Machine, Project, root, text};
 
 const TAG_OF_PYENV: &str = "v2.8.1";
 const TAG_OF_NVM: &str = "v0.40.6";
@@ -29,11 +29,6 @@ fn source(machine: &Machine, name: &str, variable: &str, home: &str, url: &str, 
     machine.sh("git config --system --add safe.directory '*'");
     let wanted = format!("git -C /srv/{name}.git rev-parse -q --verify {tag}^0 || git -C /srv/{name}.git rev-parse HEAD");
     Some(machine.sh(&wanted).trim().to_string())
-}
-
-/// Where the disk of a host is on this machine.
-fn root(machine: &Machine) -> PathBuf {
-    key().with_file_name("hosts").join(&machine.name).join("root")
 }
 
 /// A project with these roles for the user `shop`, and a role after them that writes down the paths it is told.
