@@ -30,6 +30,9 @@ pub static ASIDE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelu
 /// The functions of the dead man's switch.
 pub static SWITCH: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/switch.sh")]));
 
+/// The functions that end steps which take too long.
+pub static DEADLINE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/deadline.sh")]));
+
 /// Without comments and empty lines.
 fn bare(files: &[&str]) -> String {
     let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
