@@ -199,6 +199,7 @@ impl Site {
             let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
             hosts.extend(connection.map(|connection| SiteHost { name: host.name.clone(), variables, connection }));
         }
+        super::twins::check(&environment.inventory, &hosts, problems);
         Some(Self { environment, library, hosts, plays, become_password: None })
     }
 
