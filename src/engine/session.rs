@@ -40,6 +40,8 @@ pub enum Heard<'a> {
     Begin(&'a str),
     /// A frame prints.
     Data(&'a str, &'a [u8]),
+    /// What it printed last is a whole line, and nothing followed for a moment.
+    Pause(&'a str),
     /// It ends with this status.
     End(&'a str, i32),
 }
@@ -194,7 +196,11 @@ impl Session {
                 Ok(Output::Stdout(bytes)) => out |= self.stdout.take(&bytes, &last, |answer| &mut answer.stdout, &mut answers, heard),
                 Ok(Output::Stderr(bytes)) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
                 Ok(Output::Exit(exit)) => return Err(self.ended(&exit)),
-                Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
+                Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                    if let Some(id) = self.stdout.current.as_deref().filter(|_| self.stdout.frames.at_line_end()) {
+                        heard(Heard::Pause(id));
+                    }
+                }
                 Err(failure) => return Err(failure),
             }
             tick()?;

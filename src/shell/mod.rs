@@ -30,6 +30,9 @@ pub static ASIDE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelu
 /// The functions of the dead man's switch.
 pub static SWITCH: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/switch.sh")]));
 
+/// The functions that end steps which take too long.
+pub static DEADLINE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/deadline.sh")]));
+
 /// A comment that marks a place in a script at which tests kill the shell that runs it. See `engine::fault`.
 pub const FAULT: &str = "# fault";
 

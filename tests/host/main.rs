@@ -2,6 +2,7 @@
 
 mod certbot;
 mod common;
+mod deadlines;
 mod deploy;
 mod faults;
 mod fleet;
