@@ -79,14 +79,14 @@ pub fn run(args: &Args) -> Outcome {
         Some(None) => return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into()),
     };
     let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
-    if archive.is_none() && !args.from_local {
-        let mut problems = Diagnostics::new();
-        for app in ground.apps.values().take(1) {
+    let mut problems = Diagnostics::new();
+    for app in ground.apps.values().take(1).filter(|_| archive.is_none()) {
+        if !args.from_local {
             problems.take(app.repository().map_err(Diagnostics::from));
-            problems.take(app.wanted().map_err(Diagnostics::from));
         }
-        problems.or(())?;
+        problems.take(app.wanted().map_err(Diagnostics::from));
     }
+    problems.or(())?;
     let again = said::again(again(args, &ground.site.environment.name));
     carry_out(&ground, &args.output, &args.consent, "deploy", &again, &mut |crew, apps, seen| {
         let (first, state) = seen.first().expect("there is a host");

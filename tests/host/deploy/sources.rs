@@ -4,47 +4,11 @@ use std::process::Command;
 
 use hoist::secret::{Recipient, age_file, identity};
 
-use super::shop::{Shop, host};
-use crate::machine::{Machine, Run, text};
+use super::forge;
+use super::shop::Shop;
+use crate::machine::{Run, text};
 
 const CANARY: &str = "canary-4Kx2-plugh";
-
-/// A host with the shop's repository, for `git@` with a key of its own, and for HTTPS.
-fn forge(key: &str) -> Machine {
-    let forge = host().expect("a host for the repository");
-    let test_key = std::fs::read_to_string(crate::machine::key().with_extension("pub")).expect("a key");
-    forge.sh(&format!(
-        "useradd -m -s /usr/bin/git-shell git; install -d -o git -m 700 ~git/.ssh; printf '%s\\n' '{}' '{}' >~git/.ssh/authorized_keys
-        install -d -o git /srv/git; su -s /bin/sh git -c 'git init -q --bare -b main /srv/git/shop.git'",
-        key.trim(),
-        test_key.trim()
-    ));
-    forge.sh(
-        r#"cd /etc/nginx
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=test-ca -keyout ca.key -out ca.pem 2>/dev/null
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=forge.test -keyout key.pem -out request.pem 2>/dev/null
-        echo subjectAltName=DNS:forge.test >extensions
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile extensions -out cert.pem 2>/dev/null
-        cat >sites-enabled/default <<'END'
-        server {
-          listen 443 ssl;
-          ssl_certificate /etc/nginx/cert.pem;
-          ssl_certificate_key /etc/nginx/key.pem;
-          location ~ ^/(shop\.git/.*)$ {
-            include fastcgi_params;
-            fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
-            fastcgi_param GIT_PROJECT_ROOT /srv/git;
-            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
-            fastcgi_param PATH_INFO /$1;
-            fastcgi_pass unix:/run/fcgiwrap.socket;
-          }
-        }
-END
-        git config --system safe.directory '*'
-        systemctl restart fcgiwrap.socket nginx"#,
-    );
-    forge
-}
 
 /// Writes these secrets; the option that opens them.
 fn secrets(shop: &Shop, text: &str) -> String {
@@ -72,14 +36,12 @@ fn releases_come_from_a_repository_over_ssh_and_https_with_a_database() {
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", CANARY, "-f"]).arg(&file).status();
     assert!(made.is_ok_and(|made| made.success()));
     let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a key");
-    let forge = forge(&read(&file.with_extension("pub")));
+    let forge = forge::up(&shop, &read(&file.with_extension("pub")));
     let indented = read(&file).lines().map(|line| format!("  {line}\n")).collect::<String>();
     let with = |greeting: &str| format!("app_deploy_key: |\n{indented}greeting: {greeting}\n");
     let opened = secrets(&shop, &with(&format!("{CANARY} one")));
     shop.settings(&format!("app_repo: git@{}:/srv/git/shop.git\napp_accept_newhostkey: true\n", forge.ip));
     shop.project.file("group_vars/all.yml", &read(&folder.join("group_vars/all.yml")).replace("greeting: hello\n", ""));
-    shop.git(&["remote", "add", "origin", &format!("git@{}:/srv/git/shop.git", forge.ip)]);
-    shop.git(&["push", "-q", "origin", "main"]);
     good(shop.hoist(&["provision", "env=test", "--yes", &opened]));
     let deploy = |shop: &Shop, words: &[&str]| good(shop.hoist(&[&["deploy", "env=test", "--yes", &opened], words].concat()));
 
@@ -105,13 +67,7 @@ fn releases_come_from_a_repository_over_ssh_and_https_with_a_database() {
     assert_eq!(shop.answers("/greeting"), shop.each(&format!("{CANARY} two")));
 
     // Over HTTPS, from a server that only these hosts trust.
-    let ca = forge.sh("cat /etc/nginx/ca.pem");
-    for machine in &shop.machines {
-        machine.sh(&format!(
-            "echo '{} forge.test' >>/etc/hosts; cat >/usr/local/share/ca-certificates/test.crt <<'END'\n{ca}END\nupdate-ca-certificates 2>/dev/null",
-            forge.ip
-        ));
-    }
+    forge::trust(&shop, &forge);
     shop.commit("two");
     shop.git(&["tag", "v2"]);
     shop.git(&["push", "-q", "origin", "main", "v2"]);
