@@ -6,8 +6,12 @@ use std::process::{Command, Stdio};
 use crate::machine::{Machine, Project, text};
 
 /// What the role brings, and what was there before: path, old, new.
-const FILES: [(&str, &str, &str); 4] =
-    [("/etc/p/one", "old 1\n", "new 1\n"), ("/etc/p/two", "old 2\n", "new 2\n"), ("/etc/p/three", "a\nb\n", "a\nB\n"), ("/etc/p/four", "", "four\n")];
+const FILES: [(&str, &str, &str); 4] = [
+    ("/etc/p/one", "old 1\n", "new 1\n"),
+    ("/etc/p/two", "old 2\n", "new 2\n"),
+    ("/etc/p/three", "a\nb\n", "a\nB\n"),
+    ("/etc/p/four", "", "four\n"),
+];
 
 const ROLE: &str = "\
 provision:
