@@ -59,9 +59,17 @@ const NEEDLESS: [&str; 19] = [
 const NEEDLESS_LETTERS: &str = "46CTaknqvx";
 
 impl SshOptions {
-    /// Adds the options of one variable, named `name`. Relative paths are those of the project, at `root`. Problems go
+    /// Adds the options of one variable, with its name and place. Relative paths are those of the project, at `root`. Problems go
     /// to `problems`; `strict` is false for the system's `ssh`, which follows all of its own options.
-    pub fn add(&mut self, name: &str, text: &str, root: &Path, home: Option<&Path>, strict: bool, span: &Span, problems: &mut Diagnostics) {
+    pub fn add(
+        &mut self,
+        (name, span): (&str, &Span),
+        text: &str,
+        root: &Path,
+        home: Option<&Path>,
+        strict: bool,
+        problems: &mut Diagnostics,
+    ) {
         let bad = |what: String| Diagnostic::error(format!("`{name}`: {what}")).at(span);
         let Some(words) = shlex::split(text).filter(|_| !text.contains(['\0', '\n'])) else {
             problems.push(bad("the quotes do not match".to_string()).help("write it as for a shell, on one line"));
@@ -143,7 +151,7 @@ mod tests {
     fn read(text: &str) -> (SshOptions, Vec<String>) {
         let (mut options, mut problems) = (SshOptions::default(), Diagnostics::new());
         let span = Span::whole(&Source::new("hosts", ""));
-        options.add("args", text, Path::new("/p"), Some(Path::new("/home/u")), true, &span, &mut problems);
+        options.add(("args", &span), text, Path::new("/p"), Some(Path::new("/home/u")), true, &mut problems);
         (options, problems.iter().map(|problem| format!("{} ({})", problem.summary, problem.help.join("; "))).collect())
     }
 
