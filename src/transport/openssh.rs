@@ -34,6 +34,11 @@ Tunnel no
 UpdateHostKeys no
 ";
 
+/// What the master runs here once it is through: it says so, and leaves somebody behind who ends the master when its
+/// input closes, for a hoist that is killed cannot.
+const WATCH: &str = "LocalCommand=exec /bin/sh -c 'exec 3<&0; \
+    { cat <&3; ssh -F \"$HOIST_FOLDER/config\" -S \"$HOIST_FOLDER/s\" -O exit -- hoist; } >/dev/null 2>&1 & echo up'";
+
 /// A host that an `ssh` of ours is logged in to.
 pub struct OpenSshConnection {
     master: LocalProcess,
@@ -69,8 +74,7 @@ impl OpenSshConnection {
         let mut command = Command::new("ssh");
         command.args(arguments(wanted, forward_agent)).arg("-F").arg(folder.path().join("config"));
         command.arg("-MN").arg("-S").arg(folder.path().join("s"));
-        // The one word that says that it is through.
-        command.args(["-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo up", "--", &wanted.host]);
+        command.env("HOIST_FOLDER", folder.path()).args(["-o", "PermitLocalCommand=yes", "-o", WATCH, "--", &wanted.host]);
         let mut master = LocalProcess::start(&mut command).map_err(failed)?;
         let deadline = Instant::now() + patience.connect * (hops(target).len() as u32 + 1);
         let mut words = Vec::new();

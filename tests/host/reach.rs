@@ -1,6 +1,9 @@
 //! How hosts are reached, seen from the command line: jump hosts, ssh's own configuration, the system's ssh.
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::machine::{Machine, Project, Run};
 use crate::sshd::{Sshd, free_port, make_key, public_half};
@@ -137,6 +140,30 @@ fn the_system_s_ssh_does_the_same_work() {
     site.known(&[]);
     let run = site.ping();
     assert!(run.status == 3 && run.stderr.contains("host key") && run.stderr.contains("hoist hosts trust env=test"), "{run}");
+}
+
+// P01
+#[test]
+fn a_hoist_that_is_killed_leaves_no_ssh_behind() {
+    let Some(site) = Site::start("ansible_connection=openssh") else { return };
+    let ready = site.server.path("ready");
+    let guard = format!("touch {}; sleep 60", ready.display());
+    site.project
+        .file("roles/test/role.yml", &format!("provision:\n  - command: {{ cmd: 'true', unless: '{guard}' }}\n    become: false\n"));
+    let mut hoist = Command::new(env!("CARGO_BIN_EXE_hoist"))
+        .args(["plan", "env=test"])
+        .current_dir(site.project.folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !ready.exists() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
+    hoist.kill().expect("it is ours");
+    hoist.wait().expect("it is ours");
+    assert!(ready.exists() && site.server.logged("Disconnected from"), "{}", site.server.log());
 }
 
 // N10
