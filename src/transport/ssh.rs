@@ -69,7 +69,7 @@ impl SshConnection {
     /// # Errors
     /// A [`Failure`] of every cause but [`Cause::Sudo`] and [`Cause::LoginShell`]; one of a jump host says which.
     pub fn connect(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Self, Failure> {
-        let network = network(target, host_keys, patience).map_err(|(_, failure)| failure)?;
+        let network = network(target, host_keys, patience).map_err(|astray| astray.1)?;
         log_in(network, target, host_keys, patience)
     }
 }
