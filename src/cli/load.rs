@@ -10,7 +10,7 @@ use super::secrets::rekey::assets;
 use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::engine::{Fleet, Job, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
+use crate::engine::{Fleet, Job, Limits, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
 use crate::project::library::OpenedAssets;
 use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
@@ -205,6 +205,7 @@ impl Site {
             let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
             hosts.extend(connection.map(|connection| SiteHost { name: host.name.clone(), variables, connection }));
         }
+        super::twins::check(&environment.inventory, &hosts, problems);
         Some(Self { environment, library, hosts, plays, become_password: None })
     }
 
@@ -317,6 +318,13 @@ pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics
         }
         _ => Err(problems),
     }
+}
+
+/// How long hosts wait for a confirmation, and how long steps and hosts may take.
+pub fn patience(settings: &config::Settings) -> (Duration, Limits) {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let limits = Limits { step: settings.step_timeout.map(seconds), host: settings.host_timeout.map(seconds) };
+    (seconds(settings.confirm_timeout.into()), limits)
 }
 
 /// The winners of a host's variables.

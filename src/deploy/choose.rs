@@ -1,6 +1,6 @@
 //! Which release comes next, and on which hosts. Pure.
 
-use super::ledger::Release;
+use super::ledger::{Release, State};
 use super::look::HostState;
 use super::release::ReleaseId;
 
@@ -21,7 +21,8 @@ pub struct Choice {
 pub fn deploy(hosts: &[Seen], commit: &str, differs: &dyn Fn(&str) -> bool) -> Choice {
     let has = |(name, state): &&Seen| {
         let live = state.live.as_ref().and_then(|id| state.ledger.get(id));
-        live.is_some_and(|release| release.commit == commit) && !differs(name)
+        // One that was switched to and never found good was interrupted: it is made anew.
+        live.is_some_and(|release| release.commit == commit && release.state == State::Good) && !differs(name)
     };
     let next = hosts.iter().flat_map(|(_, state)| &state.ledger.releases).map(|release| release.id.number()).max().unwrap_or(0) + 1;
     let mut there: Vec<&ReleaseId> = hosts.iter().filter(has).filter_map(|(_, state)| state.live.as_ref()).collect();
@@ -29,7 +30,13 @@ pub fn deploy(hosts: &[Seen], commit: &str, differs: &dyn Fn(&str) -> bool) -> C
     let wanting: Vec<String> = hosts.iter().filter(|host| !has(host)).map(|(name, _)| name.clone()).collect();
     // A host that comes later gets the release that the others have, by its name; unless it has had it and lost it.
     let shared = match there[..] {
-        [id] if hosts.iter().filter(|host| !has(host)).all(|(_, state)| state.ledger.get(id).is_none()) => Some(id.clone()),
+        [id] if hosts
+            .iter()
+            .filter(|host| !has(host))
+            .all(|(_, state)| state.ledger.get(id).is_none() && state.live.as_ref() != Some(id)) =>
+        {
+            Some(id.clone())
+        }
         _ => None,
     };
     Choice { id: shared.unwrap_or_else(|| ReleaseId::new(next, commit)), hosts: wanting }
@@ -72,7 +79,7 @@ pub fn rollback(hosts: &[Seen], wanted: Option<&ReleaseId>) -> Result<ReleaseId,
 }
 
 fn can_go_back(release: Option<&Release>) -> bool {
-    release.is_some_and(|release| release.complete && release.state != super::ledger::State::Gone)
+    release.is_some_and(|release| release.complete && release.state != State::Gone)
 }
 
 /// The releases between a target and what is live, whose migrations a rollback leaves behind.
@@ -116,6 +123,22 @@ mod tests {
         assert!(deploy(&hosts, A, &|_| false).hosts.is_empty());
         let again = deploy(&hosts, A, &|_| true);
         assert_eq!((again.id.as_str(), again.hosts.len()), ("4-aaaaaaa", 1));
+    }
+
+    // G12
+    #[test]
+    fn a_release_that_was_never_found_good_is_made_anew() {
+        let hosts =
+            [host("web1", Some("3-aaaaaaa"), &[("3-aaaaaaa", "live", A)]), host("web2", Some("2-bbbbbbb"), &[("3-aaaaaaa", "staged", A)])];
+        let choice = deploy(&hosts, A, &|_| false);
+        assert_eq!((choice.id.as_str(), choice.hosts.len()), ("4-aaaaaaa", 2));
+    }
+
+    #[test]
+    fn a_release_that_is_live_on_a_host_without_a_ledger_is_not_made_again_in_its_folder() {
+        let hosts = [host("web1", Some("3-aaaaaaa"), &[("3-aaaaaaa", "good", A)]), host("web2", Some("3-aaaaaaa"), &[])];
+        let choice = deploy(&hosts, A, &|_| false);
+        assert_eq!((choice.id.as_str(), choice.hosts), ("4-aaaaaaa", vec!["web2".to_string()]));
     }
 
     #[test]

@@ -95,6 +95,16 @@ impl Plan {
         Map::from_iter([("release".to_string(), Json::Object(release))])
     }
 
+    /// The folder of the release.
+    pub fn folder(&self, app: &App) -> String {
+        folder(app, &self.id)
+    }
+
+    /// The folder of what hoist itself keeps of the release.
+    pub fn store(&self, app: &App) -> String {
+        store(app, &self.id)
+    }
+
     /// What goes from a host when all is well. After a rollback nothing goes.
     pub fn prunes(&self, app: &App, state: &HostState) -> Vec<ReleaseId> {
         if self.rollback {
@@ -119,11 +129,15 @@ fn of(app: &App, id: &ReleaseId, colour: &str) -> Map<String, Json> {
     let release = json!({
         "id": id.as_str(),
         "number": id.number(),
-        "path": format!("{}/releases/{id}", app.root),
+        "path": folder(app, id),
         "store": store(app, id),
         "colour": colour,
     });
     release.as_object().cloned().unwrap_or_default()
+}
+
+fn folder(app: &App, id: &ReleaseId) -> String {
+    format!("{}/releases/{id}", app.root)
 }
 
 fn store(app: &App, id: &ReleaseId) -> String {

@@ -49,7 +49,11 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
         return Outcome::NotBegun;
     }
     let hosts = work.plan.names();
-    if !work.plan.rollback && !work.stage(&hosts) {
+    let made = work.plan.rollback || work.make(&hosts);
+    if !made {
+        work.discard(&hosts);
+    }
+    if !made || !work.plan.rollback && !work.migrate(&hosts) {
         if work.plan.maintenance {
             work.crew.revive(work.calm);
             work.crew.verb(&(work.job)("maintenance_off"), &hosts, &|_| serde_json::Map::new());
@@ -96,8 +100,8 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
 }
 
 impl Work<'_, '_> {
-    /// Makes the release ready on all hosts, and migrates on the first.
-    fn stage(&mut self, hosts: &[String]) -> bool {
+    /// Makes the release ready on all hosts.
+    fn make(&mut self, hosts: &[String]) -> bool {
         let plan = self.plan;
         self.note(hosts, State::Staging);
         (self.tell)(&format!("making {} ready on {}", plan.id, hosts.join(", ")));
@@ -105,6 +109,24 @@ impl Work<'_, '_> {
             return false;
         }
         self.note(hosts, State::Staged);
+        true
+    }
+
+    /// Takes away what there is of a release that could not be made ready: it may be why a disk is full.
+    fn discard(&mut self, hosts: &[String]) {
+        let (apps, plan) = (self.apps, self.plan);
+        self.crew.tell(&|host| {
+            let app = apps.get(host).filter(|_| hosts.iter().any(|name| name == host))?;
+            let mut script = Script::new();
+            script.line("rm -rf -- {} {}", &[&plan.folder(app), &plan.store(app)]);
+            script.line("rm -f -- {}", &[&archive_path(app, &plan.id)]);
+            Some(script)
+        });
+    }
+
+    /// Migrates, on the first host.
+    fn migrate(&mut self, hosts: &[String]) -> bool {
+        let plan = self.plan;
         if plan.maintenance && !self.crew.verb(&(self.job)("maintenance_on"), hosts, &|_| serde_json::Map::new()) {
             return false;
         }

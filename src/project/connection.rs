@@ -214,7 +214,7 @@ impl Settings<'_> {
         let mut options = SshOptions::default();
         for name in OPTIONS {
             if let Some((text, span)) = self.get::<String>(name) {
-                options.add((name, &text, &span), (root, home), strict, self.problems);
+                options.add((name, &span), &text, root, home, strict, self.problems);
             }
         }
         options

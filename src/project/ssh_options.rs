@@ -59,12 +59,14 @@ const NEEDLESS: [&str; 19] = [
 const NEEDLESS_LETTERS: &str = "46CTaknqvx";
 
 impl SshOptions {
-    /// Adds the options of one variable: its name, its text, its place. Relative paths are those of the project, at
-    /// `root`. Problems go to `problems`; `strict` is false for the system's `ssh`, which follows all of its own options.
+    /// Adds the options of one variable, with its name and place. Relative paths are those of the project, at `root`. Problems go
+    /// to `problems`; `strict` is false for the system's `ssh`, which follows all of its own options.
     pub fn add(
         &mut self,
-        (name, text, span): (&str, &str, &Span),
-        (root, home): (&Path, Option<&Path>),
+        (name, span): (&str, &Span),
+        text: &str,
+        root: &Path,
+        home: Option<&Path>,
         strict: bool,
         problems: &mut Diagnostics,
     ) {
@@ -149,7 +151,7 @@ mod tests {
     fn read(text: &str) -> (SshOptions, Vec<String>) {
         let (mut options, mut problems) = (SshOptions::default(), Diagnostics::new());
         let span = Span::whole(&Source::new("hosts", ""));
-        options.add(("args", text, &span), (Path::new("/p"), Some(Path::new("/home/u"))), true, &mut problems);
+        options.add(("args", &span), text, Path::new("/p"), Some(Path::new("/home/u")), true, &mut problems);
         (options, problems.iter().map(|problem| format!("{} ({})", problem.summary, problem.help.join("; "))).collect())
     }
 

@@ -95,9 +95,8 @@ impl LocalProcess {
 
     /// Ends it and its children, if it is not over.
     pub fn end(&mut self) {
-        // Looks whether it is over by now.
-        let _ = self.wait(false, Instant::now());
-        if let (false, Some(group)) = (self.exited, i32::try_from(self.pid).ok().and_then(Pid::from_raw)) {
+        let gone = self.exited || self.wait(false, Instant::now()).is_err();
+        if let (false, Some(group)) = (gone || self.exited, i32::try_from(self.pid).ok().and_then(Pid::from_raw)) {
             let _ = kill_process_group(group, Signal::TERM);
         }
     }

@@ -69,7 +69,7 @@ impl SshConnection {
     /// # Errors
     /// A [`Failure`] of every cause but [`Cause::Sudo`] and [`Cause::LoginShell`]; one of a jump host says which.
     pub fn connect(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Self, Failure> {
-        let network = network(target, host_keys, patience).map_err(|(_, failure)| failure)?;
+        let network = network(target, host_keys, patience).map_err(|astray| astray.1)?;
         log_in(network, target, host_keys, patience)
     }
 }
@@ -108,51 +108,53 @@ pub struct Shown {
 pub fn fetch_host_key(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Shown, Failure> {
     let network = match network(target, host_keys, patience) {
         Ok(network) => network,
-        Err((Some(shown), _)) => return Ok(*shown),
-        Err((None, failure)) => return Err(failure),
+        Err(astray) => match *astray {
+            (Some(shown), _) => return Ok(shown),
+            (None, failure) => return Err(failure),
+        },
     };
     let line = shake_hands(network, &host_keys::any_method(), patience)?;
     Ok(Shown { known_as: target.known_as(), is_hop: false, key: shown_key(&line)? })
 }
 
 /// What goes wrong on the way to a host; with the key of a jump host that nobody knows, if that is it.
-type Astray = (Option<Box<Shown>>, Failure);
+type Astray = Box<(Option<Shown>, Failure)>;
 
 /// The way to a host, up to its SSH server.
 fn network(target: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<Box<dyn Network>, Astray> {
     let SshTarget { host, port, user, .. } = target;
     let deadline = Instant::now() + patience.connect;
     let hop = match &target.way {
-        Way::Direct => return Ok(Box::new(dial::dial(host, *port, deadline).map_err(|failure| (None, failure))?)),
+        Way::Direct => return Ok(Box::new(dial::dial(host, *port, deadline).map_err(|failure| Box::new((None, failure)))?)),
         Way::Command(command) => {
-            let command = ProxyCommand::start(command, host, *port, user).map_err(|failure| (None, failure))?;
+            let command = ProxyCommand::start(command, host, *port, user).map_err(|failure| Box::new((None, failure)))?;
             return Ok(Box::new(command));
         }
         Way::Through(hop) => hop,
     };
     let at_hop = |failure: Failure| Failure { message: format!("jump host `{}`: {}", hop.host, failure.message), ..failure };
-    let network = network(hop, host_keys, patience).map_err(|(shown, failure)| match hop.way {
+    let network = network(hop, host_keys, patience).map_err(|astray| match hop.way {
         // The jump host before this one is named already.
-        Way::Through(_) => (shown, failure),
-        _ => (shown, at_hop(failure)),
+        Way::Through(_) => astray,
+        _ => Box::new((astray.0, at_hop(astray.1))),
     })?;
     let connection = match connect_hop(network, hop, host_keys, patience) {
         Ok(connection) => connection,
-        Err((shown, failure)) => return Err((shown, at_hop(failure))),
+        Err(astray) => return Err(Box::new((astray.0, at_hop(astray.1)))),
     };
     let deadline = Instant::now() + patience.connect;
     match Tunnel::open(connection.line, &hop.host, host, *port, deadline) {
         Ok(tunnel) => Ok(Box::new(tunnel)),
-        Err(broken) => Err((None, no_tunnel(broken, hop, target))),
+        Err(broken) => Err(Box::new((None, no_tunnel(broken, hop, target)))),
     }
 }
 
 fn connect_hop(network: Box<dyn Network>, hop: &SshTarget, host_keys: &HostKeys, patience: Patience) -> Result<SshConnection, Astray> {
-    let line = shake_hands(network, &host_keys.methods(&hop.known_as()), patience).map_err(|failure| (None, failure))?;
-    let key = shown_key(&line).map_err(|failure| (None, failure))?;
+    let line = shake_hands(network, &host_keys.methods(&hop.known_as()), patience).map_err(|failure| Box::new((None, failure)))?;
+    let key = shown_key(&line).map_err(|failure| Box::new((None, failure)))?;
     log_in_on(line, &key, hop, host_keys, patience).map_err(|failure| {
         let unknown = failure.cause == Cause::HostKey && host_keys.is_unknown(&hop.known_as(), &key);
-        (unknown.then(|| Box::new(Shown { known_as: hop.known_as(), is_hop: true, key: key.clone() })), failure)
+        Box::new((unknown.then(|| Shown { known_as: hop.known_as(), is_hop: true, key: key.clone() }), failure))
     })
 }
 

@@ -2,6 +2,8 @@
 
 mod certbot;
 mod common;
+mod deadlines;
+mod deploy;
 mod faults;
 mod fleet;
 mod login;
@@ -10,6 +12,7 @@ mod matrix;
 mod once;
 mod parity;
 mod pebble;
+mod points;
 mod postgresql;
 mod programs;
 mod reach;

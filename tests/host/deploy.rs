@@ -1,0 +1,11 @@
+//! `hoist deploy`, `rollback`, `releases` and `maintenance` on hosts that serve an application.
+
+mod failures;
+mod forge;
+mod hooks;
+mod hostile;
+mod kills;
+mod requests;
+mod shop;
+mod sources;
+mod web;

@@ -1,0 +1,174 @@
+//! Repositories and archives that mean no good: nothing of them runs before it is asked to, nothing lands outside of its
+//! release, and what cannot be had changes nothing.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use super::forge;
+use super::shop::Shop;
+use crate::machine::{Machine, key};
+
+/// A server's repository on each host, with all that a commit can hold.
+const REPOSITORY: &str = r#"
+ln -s /etc out
+ln -s /etc/hostile .env
+ln -s /home/app/hostile REVISION
+ln -s /tmp media
+printf canary >-rf; printf canary >'--checkpoint-action=exec=touch canary'; printf canary >"$(printf 'esc\033[2J\nline')"
+mkdir -p .GIT2/hooks; cp server.py .gitmodules.bak
+printf '[submodule "evil"]\n\tpath = evil\n\turl = ext::sh -c "touch%% /tmp/canary"\n\tupdate = !touch /tmp/canary\n' >.gitmodules
+printf '* filter=evil diff=evil\n' >.gitattributes
+git add -A
+git update-index --add --cacheinfo 160000,1111111111111111111111111111111111111111,evil
+git -c user.name=Eve -c user.email=eve@shop.test commit -qm "$(printf 'hostile \033[2J')"
+"#;
+
+// G05, G06, G07, G08
+#[test]
+fn a_hostile_repository_stays_in_its_release_and_runs_nothing() {
+    let Some(shop) = Shop::up(1) else { return };
+    let machine = &shop.machines[0];
+    shop.deploy("one");
+    shop.commit("two");
+    let folder = shop.project.folder.path();
+    let made = Command::new("sh").args(["-ec", REPOSITORY]).current_dir(folder).status().expect("a shell");
+    assert!(made.success());
+    // Hooks and filters wait for git in the configuration of the user, and in the repository itself.
+    machine.sh(
+        "su app -c 'git init -q --bare -b main /home/app/shop.git'; mkdir /tmp/hooks
+        for hook in post-checkout post-merge reference-transaction fsmonitor; do printf '#!/bin/sh\\ntouch /tmp/canary\\n' >/tmp/hooks/$hook; chmod +x /tmp/hooks/$hook; done
+        cp /tmp/hooks/* /home/app/shop.git/hooks/
+        su app -c 'git config --global core.hooksPath /tmp/hooks; git config --global core.fsmonitor /tmp/hooks/fsmonitor'",
+    );
+    machine.sh("cp -r /root/.ssh /home/app/.ssh; chown -R app /home/app/.ssh; touch /tmp/before");
+    shop.git(&["push", "-q", &format!("app@{}:shop.git", machine.ip), "main"]);
+    machine.sh("rm -f /tmp/canary");
+    shop.settings("app_repo: /home/app/shop.git\n");
+    let run = shop.hoist(&["deploy", "env=test", "--yes"]);
+    assert_eq!((run.status, shop.answers("/")), (0, shop.each("two")), "{run}");
+    assert!(!run.stdout.contains('\u{1b}'), "what a commit says is escaped: {run:?}", run = run.stdout);
+    machine.sh("test ! -e /tmp/canary && test ! -e /etc/hostile && test ! -e /home/app/hostile");
+    assert_eq!(
+        machine.sh("cd /srv/shop/current/; stat -c '%F %U %a' .env REVISION; ls evil | wc -l; cat ./-rf"),
+        "regular file app 600\nregular file app 644\n0\ncanary"
+    );
+    assert_eq!(machine.sh("readlink /srv/shop/current/media"), "/srv/shop/shared/media\n");
+    assert_eq!(
+        machine.sh("find / -xdev -newer /tmp/before -name '*canary*' -not -path '/srv/shop/*' -not -path '/home/app/shop.git/*' | wc -l"),
+        "0\n"
+    );
+    // It goes as others do.
+    shop.settings("app_keep: 0\n");
+    shop.git(&["rm", "-rqf", "-r", "--cached", "."]);
+    Command::new("sh")
+        .args(["-ec", "rm -rf -- out .env REVISION media ./-rf ./--check* ./esc* .git?* .GIT2"])
+        .current_dir(folder)
+        .status()
+        .expect("a shell");
+    shop.project.file(".gitignore", "/environments\n/group_vars\n/hoist.yml\n/roles\n/.gitignore\n");
+    shop.deploy("three");
+    shop.deploy("four");
+    assert_eq!(machine.sh("ls /srv/shop/releases | wc -l; test -d /etc/nginx"), "2\n");
+}
+
+/// Archives that python3 writes: the first word names it, the rest is done with the open archive `t`.
+const ARCHIVES: &[(&str, &str, &str)] = &[
+    ("dotdot", "put('../../../../../../tmp/g09-dotdot')", ""),
+    ("absolute", "put('/tmp/g09-absolute')", ""),
+    ("link", "link('way', '/tmp'); put('way/g09-link')", ""),
+    ("hardlink", "t.addfile(info('passwd', type=tarfile.LNKTYPE, linkname='/etc/passwd')); put('passwd')", ""),
+    ("device", "t.addfile(info('device', type=tarfile.CHRTYPE, devmajor=1, devminor=3))", ""),
+    ("pipe", "t.addfile(info('pipe', type=tarfile.FIFOTYPE))", "which is no plain file"),
+    ("setuid", "put('setuid', mode=0o6755)", ""),
+    ("revision", "link('REVISION', '/home/app/g09-revision')", ""),
+    ("environment", "link('.env', '/etc/g09-environment')", ""),
+    ("bomb", "t.addfile(info('bomb', size=40 << 20), io.BytesIO(bytes(40 << 20)))", "unpacks to more than app_archive_max_mb"),
+    ("nothing", "t.close(); open(sys.argv[1], 'r+b').truncate(300)", ""),
+];
+
+const PYTHON: &str = r#"
+import io, sys, tarfile
+t = tarfile.open(sys.argv[1], "w:gz")
+for name in ("server.py", "worker.js", "build.js", "VERSION"): t.add(name)
+def info(name, **more):
+    i = tarfile.TarInfo(name)
+    for key, value in more.items(): setattr(i, key, value)
+    return i
+def put(name, mode=0o644): t.addfile(info(name, size=6, mode=mode), io.BytesIO(b"canary"))
+def link(name, to): t.addfile(info(name, type=tarfile.SYMTYPE, linkname=to))
+"#;
+
+// G09
+#[test]
+fn a_hostile_archive_stays_in_its_release() {
+    let Some(shop) = Shop::up(1) else { return };
+    let machine = &shop.machines[0];
+    shop.settings("app_archive_max_mb: 20\napp_processes: { web: { command: python3 server.py $PORT, port: 8000, health: { path: /health }, drain: 1 } }\n");
+    shop.deploy("one");
+    machine.sh("sha256sum /etc/passwd >/tmp/before");
+    for (name, made, refused) in ARCHIVES {
+        shop.project.file("VERSION", &format!("{name}\n"));
+        let file = format!("{}/environments/{name}.tar.gz", shop.project.folder.path().display());
+        let python = Command::new("python3").args(["-", &file]).current_dir(shop.project.folder.path()).stdin(Stdio::piped()).spawn();
+        let mut python = python.expect("python3 starts");
+        write!(python.stdin.take().expect("a pipe"), "{PYTHON}{made}\nt.close()\n").expect("python3 reads");
+        assert!(python.wait().expect("it ends").success(), "{name}");
+        let live = shop.current();
+        let run = shop.hoist(&["deploy", "env=test", "--yes", "--archive", &file]);
+        println!("{name}: {}", run.status);
+        match run.status {
+            0 => assert!(refused.is_empty() && shop.current() == [*name], "{name}: {run}"),
+            status => assert!(status == 3 && run.stdout.contains(refused) && shop.current() == live, "{name}: {run}"),
+        }
+        machine.sh(
+            "! ls /tmp/g09-* /etc/g09-* /home/app/g09-* 2>/dev/null; sha256sum -c --quiet /tmp/before; ! find /srv -perm /6000 | grep .",
+        );
+        assert_eq!(shop.answers("/"), shop.current(), "{name}");
+    }
+}
+
+// G10
+#[test]
+fn all_hosts_get_the_commit_that_was_planned_or_none_does() {
+    let Some(shop) = Shop::up(2) else { return };
+    let forge: Machine = forge::up(&shop, "");
+    forge::trust(&shop, &forge);
+    let ssh = format!(
+        "GIT_SSH_COMMAND='ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null'",
+        key().display()
+    );
+    let push = format!("{ssh} git push -qf origin other:main");
+    let settings = |hook: &str| {
+        let text = format!("app_repo: https://forge.test/shop.git\napp_local_hooks: {{ before_stage: [{}] }}\n", serde_json::json!(hook));
+        shop.settings(&text);
+    };
+    settings("true");
+    assert_eq!(shop.hoist(&["deploy", "env=test", "--yes"]).status, 0);
+    let planned = shop.commit("two");
+    shop.git(&["push", "-q", "origin", "main"]);
+    shop.git(&["checkout", "-q", "-b", "other", "HEAD~1"]);
+    shop.commit("evil");
+
+    // Between the plan and the fetch the branch goes elsewhere: it is the plan that counts.
+    settings(&push);
+    let run = shop.hoist(&["deploy", "env=test", "--yes"]);
+    assert_eq!((run.status, shop.answers("/")), (0, shop.each("two")), "{run}");
+    for machine in &shop.machines {
+        assert_eq!(machine.sh("cat /srv/shop/current/REVISION").trim(), planned);
+    }
+
+    // And where the planned commit is not to be had any more, nothing changes.
+    shop.git(&["checkout", "-q", "main"]);
+    shop.commit("three");
+    shop.git(&["push", "-qf", "origin", "main"]);
+    let gone = format!(
+        "{push} && ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@{} 'cd /srv/git/shop.git && git reflog expire --expire=now --all && git gc -q --prune=now'",
+        key().display(),
+        forge.ip
+    );
+    settings(&gone);
+    let run = shop.hoist(&["deploy", "env=test", "--yes"]);
+    assert!(run.status == 3 && run.stdout.contains("what was live still is"), "{run}");
+    assert_eq!((shop.answers("/"), shop.current()), (shop.each("two"), shop.each("two")));
+    shop.is_tidy();
+}

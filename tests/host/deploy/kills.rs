@@ -1,0 +1,197 @@
+//! Whatever is killed, cut or full, at whatever moment: `current` leads to a complete release, the site answers, and the
+//! next deploy works.
+
+use std::process::{Child, Command, Stdio};
+
+use super::requests::Customers;
+use super::shop::Shop;
+use crate::machine::{Machine, testhost};
+
+/// Quick processes: the moments count here, and there are many.
+const QUICK: &str = "app_migrate: 'true'
+app_processes:
+  web: { command: python3 server.py $PORT, port: 8000, health: { path: /health }, drain: 2, stop_timeout: 2 }
+  worker: { command: node worker.js, startsecs: 0, stop_timeout: 2 }
+";
+
+fn start(shop: &Shop) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_hoist"))
+        .args(["deploy", "env=test", "--yes", "--from-local"])
+        .current_dir(shop.project.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("hoist starts")
+}
+
+fn wait_for(machine: &Machine, path: &str) {
+    machine.sh(&format!("for i in $(seq 300); do test -e {path} && exit; sleep 0.1; done; exit 1"));
+}
+
+/// Every host serves one of the two, by a release that is whole.
+fn stands(shop: &Shop, what: &str, before: &str, after: &str) {
+    let fine = |version: &String| version == before || version == after;
+    let (answers, current) = (shop.answers("/"), shop.current());
+    assert!(answers.iter().all(fine) && current.iter().all(fine), "{what}: {answers:?} {current:?}");
+}
+
+// G12, P01
+#[test]
+fn a_controller_that_is_killed_at_any_moment_leaves_a_site_and_a_next_deploy() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("start");
+    let customers = Customers::come(&shop, 1);
+    let mut before = "start".to_string();
+    for moment in ["before_stage", "after_build", "before_migrate", "before_switch", "after_switch", "after_good"] {
+        shop.settings(&format!("{QUICK}app_local_hooks: {{ {moment}: ['kill -KILL $PPID'] }}\n"));
+        shop.commit(moment);
+        let run = shop.try_deploy(&[]);
+        assert_eq!(run.status, -1, "{moment}: {run}");
+        stands(&shop, moment, &before, moment);
+        shop.settings(QUICK);
+        let run = shop.try_deploy(&["--lock-wait=30"]);
+        assert_eq!((run.status, shop.answers("/"), shop.current()), (0, shop.each(moment), shop.each(moment)), "{moment}: {run}");
+        shop.is_tidy();
+        before = moment.to_string();
+    }
+    let counts = customers.leave();
+    assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
+}
+
+/// The commands on the hosts during which something is killed: each says that it is there, and takes its time.
+fn slow(moment: &str) -> String {
+    let command = "['touch /tmp/here; sleep 3']";
+    if moment == "build" {
+        return format!("{QUICK}app_build: [node build.js, 'touch /tmp/here; sleep 3']\n");
+    }
+    format!("{QUICK}app_hooks: {{ {moment}: {command} }}\n")
+}
+
+// G12, P03
+#[test]
+fn a_worker_on_a_host_that_is_killed_at_any_moment_leaves_a_site_and_a_next_deploy() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("start");
+    let customers = Customers::come(&shop, 1);
+    let mut before = "start".to_string();
+    for moment in ["build", "before_switch", "after_switch", "after_good"] {
+        shop.settings(&slow(moment));
+        shop.commit(moment);
+        let mut child = start(&shop);
+        let machine = &shop.machines[1];
+        wait_for(machine, "/tmp/here");
+        machine.sh("pkill -KILL -f '[w]hile read -r n; do'; rm /tmp/here");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(3), "{moment}");
+        stands(&shop, moment, &before, moment);
+        shop.settings(QUICK);
+        let run = shop.try_deploy(&["--lock-wait=30"]);
+        assert_eq!((run.status, shop.answers("/"), shop.current()), (0, shop.each(moment), shop.each(moment)), "{moment}: {run}");
+        shop.machines.iter().for_each(|machine| drop(machine.sh("rm -f /tmp/here")));
+        shop.is_tidy();
+        before = moment.to_string();
+    }
+    let counts = customers.leave();
+    assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
+}
+
+// G12
+#[test]
+fn a_switch_that_is_killed_while_it_tells_nginx_loses_no_request() {
+    let Some(shop) = Shop::up(1) else { return };
+    let machine = &shop.machines[0];
+    shop.settings(QUICK);
+    shop.deploy("one");
+    let customers = Customers::come(&shop, 1);
+    // nginx takes its time to say whether the new upstreams are good; they are in their file by then.
+    machine.sh("printf '#!/bin/sh\\nif [ -e /tmp/slow ]; then touch /tmp/here; sleep 3; fi\\nexec /usr/sbin/nginx \"$@\"\\n' >/usr/local/sbin/nginx; chmod +x /usr/local/sbin/nginx; touch /tmp/slow");
+    shop.commit("two");
+    let mut child = start(&shop);
+    wait_for(machine, "/tmp/here");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -KILL -f '/[r]elease switch'; rm /tmp/slow; sleep 4; grep -q 2- /etc/nginx/conf.d/hoist-shop.conf; readlink /srv/shop/current | grep -q 1-");
+    assert_eq!(shop.answers("/"), ["one"], "nginx was not told");
+    // The next one fails before it switches, and the one after that works.
+    machine.sh("echo two >/etc/shop-sick");
+    let sick = shop.try_deploy(&["--lock-wait=30"]);
+    assert_eq!(sick.status, 3, "{sick}");
+    stands(&shop, "between", "one", "two");
+    machine.sh("rm /etc/shop-sick");
+    shop.deploy("three");
+    shop.is_tidy();
+    let counts = customers.leave();
+    assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
+}
+
+// N11
+#[test]
+fn a_line_that_is_cut_for_a_while_does_not_end_a_deploy() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("one");
+    for moment in ["build", "after_switch"] {
+        shop.settings(&slow(moment));
+        shop.commit(moment);
+        let mut child = start(&shop);
+        let machine = &shop.machines[1];
+        wait_for(machine, "/tmp/here");
+        testhost(&["net", &machine.name, "cut"]).expect("it is cut");
+        machine.sh("pkill -KILL -f '^sshd: deploy@notty'; sleep 5; rm /tmp/here");
+        testhost(&["net", &machine.name, "heal"]).expect("it is healed");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{moment}");
+        assert_eq!(shop.answers("/"), shop.each(moment));
+        shop.is_tidy();
+    }
+}
+
+// N11
+#[test]
+#[ignore = "takes minutes"]
+fn a_host_that_is_gone_stops_the_deploy_and_takes_part_in_the_next() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("start");
+    let mut before = "start".to_string();
+    for moment in ["build", "before_switch", "after_switch"] {
+        shop.settings(&slow(moment));
+        shop.commit(moment);
+        let mut child = start(&shop);
+        let machine = &shop.machines[1];
+        wait_for(machine, "/tmp/here");
+        testhost(&["net", &machine.name, "cut"]).expect("it is cut");
+        assert_eq!(child.wait().expect("it ends").code(), Some(3), "{moment}");
+        testhost(&["net", &machine.name, "heal"]).expect("it is healed");
+        machine.sh("rm /tmp/here");
+        stands(&shop, moment, &before, moment);
+        assert_eq!(shop.answers("/")[0], before, "{moment}: the host that was there is where it was");
+        shop.settings(QUICK);
+        let run = shop.try_deploy(&["--lock-wait=30"]);
+        assert_eq!((run.status, shop.answers("/")), (0, shop.each(moment)), "{moment}: {run}");
+        shop.is_tidy();
+        before = moment.to_string();
+    }
+}
+
+// D01
+#[test]
+fn a_disk_that_fills_while_a_release_is_made_leaves_what_was_live() {
+    let Some(shop) = Shop::up(2) else { return };
+    // Releases and the state of hoist on one small disk, as on most servers.
+    shop.machines[1].sh("mkdir /small; mount -t tmpfs -o size=20m tmpfs /small; cp -a /srv/shop /small/srv; cp -a /var/lib/hoist /small/state; mount --bind /small/srv /srv/shop; mount --bind /small/state /var/lib/hoist");
+    shop.settings(QUICK);
+    shop.deploy("one");
+    shop.settings(&format!("{QUICK}app_build: [node build.js, dd if=/dev/zero of=big bs=1M count=40]\n"));
+    shop.commit("two");
+    for _ in 0..2 {
+        let full = shop.try_deploy(&[]);
+        assert!(full.status == 3 && full.stdout.contains("No space left"), "{full}");
+        assert_eq!((shop.answers("/"), shop.current()), (shop.each("one"), shop.each("one")));
+    }
+    shop.settings(QUICK);
+    shop.deploy("three");
+    shop.is_tidy();
+}

@@ -1,0 +1,2 @@
+create table items (name text primary key);
+insert into items values ('apple'), ('pear');

@@ -1,0 +1,23 @@
+// The shop's worker: asks the web process through nginx, as a customer would, and notes what it was told.
+const fs = require("fs");
+const http = require("http");
+
+const version = fs.readFileSync("VERSION", "utf8").trim();
+const sick = fs.existsSync("/etc/shop-worker-sick") && fs.readFileSync("/etc/shop-worker-sick", "utf8").split(/\s+/).includes(version);
+if (sick) {
+  console.error(`${version} cannot work`);
+  process.exit(1);
+}
+
+function ask() {
+  http
+    .get("http://127.0.0.1/", (answer) => {
+      let text = "";
+      answer.on("data", (part) => (text += part));
+      answer.on("end", () => fs.appendFileSync("media/seen", `${version} saw ${text.trim()}\n`));
+    })
+    .on("error", (error) => console.error(error.message));
+}
+
+setInterval(ask, 500);
+ask();
