@@ -8,6 +8,7 @@
 #   bench/run.sh lag MS [ROUNDS]   the same on a line with MS milliseconds of round-trip time
 #   bench/run.sh fleet N [ROUNDS]  N hosts at once, nothing to change; against N `ssh HOST true` at once
 #   bench/run.sh first [ROUNDS]    from a host without any of it (packages are downloaded before), against bare commands
+#   bench/run.sh deploy [ROUNDS]   a deploy of a new release to one host, whose build steps are `true`
 #   bench/run.sh down              takes the hosts away
 #
 # PEERS="ansible mitogen pyinfra" runs them too; they are installed into PEERS_VENV (default /var/tmp/hoist-peers).
@@ -109,6 +110,7 @@ playbook() { (cd "$here/ansible" && "$venv/bin/ansible-playbook" -i "$work/$1.ho
 run_pyinfra() {
   (cd "$here/pyinfra" && "$venv/bin/pyinfra" -y "${address[pyinfra]}" --ssh-user root --ssh-key "$key" --ssh-port "${port[pyinfra]}" deploy.py)
 }
+run_deploy() { (cd "$here/deploy" && "$hoist" deploy env=bench --yes --redeploy); }
 run_bare() { ssh "${ssh_options[@]}" "root@$("$testhost" ip bench-first)" sh -s <"$here/bare.sh"; }
 
 timed() { # NAME: one wall time in seconds, noted
@@ -192,11 +194,22 @@ first() { # ROUNDS: each from a copy of a host that has the packages downloaded,
   report bare hoist
 }
 
+deploy() { # ROUNDS
+  ready bench1
+  environment=$here/deploy/environments/bench
+  inventory bench1
+  address[ssh]=$("$testhost" ip bench1) port[ssh]=22
+  (cd "$here/deploy" && "$hoist" provision env=bench --yes) >"$work/deploy.log" 2>&1 </dev/null || { tail -20 "$work/deploy.log"; exit 1; }
+  echo "a deploy to one host, nothing to build:"
+  rounds "$1" ssh deploy
+}
+
 case ${1:-} in
   all)
     prepare
     noop 0 9
     noop 50 5
+    deploy 9
     ;;
   noop)
     prepare
@@ -213,6 +226,10 @@ case ${1:-} in
   first)
     prepare
     first "${2:-3}"
+    ;;
+  deploy)
+    prepare
+    deploy "${2:-9}"
     ;;
   down) for name in $("$testhost" list | awk '/^bench/ { print $1 }'); do "$testhost" down "$name"; done ;;
   *) sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \{0,1\}//' && exit 2 ;;

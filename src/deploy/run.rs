@@ -56,15 +56,15 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
     if !made || !work.plan.rollback && !work.migrate(&hosts) {
         if work.plan.maintenance {
             work.crew.revive(work.calm);
-            work.crew.verb(&(work.job)("maintenance_off"), &hosts, &|_| serde_json::Map::new());
+            work.lift(&hosts);
         }
         work.note(&hosts, State::Bad);
         work.leave("nothing was switched, for the release could not be made ready everywhere");
         return Outcome::Untouched;
     }
     let outcome = switch(work, &hosts);
-    if work.plan.maintenance {
-        work.crew.verb(&(work.job)("maintenance_off"), &hosts, &|_| serde_json::Map::new());
+    if !matches!(outcome, Outcome::Live(_)) {
+        work.lift(&hosts);
     }
     outcome
 }
@@ -87,7 +87,8 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
         let live = work.verb("switch", batch, false);
         spread = spread.max(work.crew.spread(batch));
         work.note(batch, State::Live);
-        if !live || !work.verb("check", batch, true) || !work.hook("after_switch") {
+        // The check goes through the site, so the page must be gone.
+        if !live || !work.lift(batch) || !work.verb("check", batch, true) || !work.hook("after_switch") {
             return work.back(&begun, &switched);
         }
     }
@@ -141,6 +142,11 @@ impl Work<'_, '_> {
             self.note(hosts, State::Migrated);
         }
         done && self.hook("after_migrate")
+    }
+
+    /// Takes the maintenance page away, if it was for this deploy.
+    fn lift(&mut self, hosts: &[String]) -> bool {
+        !self.plan.maintenance || self.crew.verb(&(self.job)("maintenance_off"), hosts, &|_| serde_json::Map::new())
     }
 
     /// Sends the archive, if there is one.

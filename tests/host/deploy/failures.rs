@@ -171,3 +171,13 @@ fn failed_deploys_never_push_out_the_last_good_release() {
     let back = shop.hoist(&["rollback", "env=test", "--yes"]);
     assert_eq!((back.status, shop.answers("/")), (0, shop.each("one")), "two was rolled back from: {back}");
 }
+
+#[test]
+fn a_site_that_does_not_answer_as_it_should_sends_all_back() {
+    let Some(shop) = Shop::up(1) else { return };
+    shop.deploy("one");
+    shop.settings("app_check: { url: \"http://127.0.0.1/\", status: 418, timeout: 2 }\n");
+    shop.commit("two");
+    let run = shop.try_deploy(&[]);
+    failed(&shop, &run, &["| two", "http://127.0.0.1/ answers with 200, and not with 418", "rolled back"], "one");
+}

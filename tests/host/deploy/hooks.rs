@@ -106,6 +106,15 @@ fn the_maintenance_page_is_shown_from_the_migration_to_the_switch_or_as_long_as_
     let off = shop.hoist(&["maintenance", "off", "env=test", "--yes"]);
     assert_eq!((off.status, shop.answers("/")), (0, shop.each("one")), "{off}");
 
+    // A deploy behind a page that somebody else put there cannot ask the site, and leaves the page.
+    shop.hoist(&["maintenance", "on", "env=test", "--yes"]);
+    shop.commit("behind");
+    let behind = shop.try_deploy(&[]);
+    assert_eq!(behind.status, 0, "{behind}");
+    assert!(page(&shop).iter().all(|(status, _)| *status == 503), "{behind}");
+    shop.hoist(&["maintenance", "off", "env=test", "--yes"]);
+    assert_eq!(shop.answers("/"), shop.each("behind"));
+
     let seen = shop.project.folder.path().join("environments/seen").display().to_string();
     let ask: String = shop
         .machines
