@@ -1,14 +1,12 @@
 //! `hoist hosts trust`: see the keys of hosts that are not known yet, and record them.
 
-use std::time::Duration;
-
+use super::load::{Lines, SiteHost};
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, Stop, ask, load};
 use crate::diagnostic::Diagnostic;
 use crate::project::ConnectionKind;
 use crate::report;
-use crate::transport::known_hosts::{self, Verdict};
-use crate::transport::{HostKeyPolicy, HostKeys, PublicKey, ssh};
+use crate::transport::{KnownAs, PublicKey, known_hosts, ssh};
 
 /// Host keys
 #[derive(clap::Args)]
@@ -38,65 +36,89 @@ pub struct Trust {
     yes: bool,
 }
 
-struct Shown {
-    host: String,
-    address: String,
-    port: u16,
+/// A key that nobody knows yet.
+struct New {
+    /// The host in the inventory, or the jump host.
+    name: String,
+    known_as: KnownAs,
     key: PublicKey,
+}
+
+/// What became of the hosts that were asked.
+#[derive(Default)]
+struct Round<'a> {
+    new: Vec<New>,
+    /// Those behind a jump host that nobody knows yet.
+    behind: Vec<&'a SiteHost>,
+    failed: bool,
 }
 
 pub fn run(args: &Args) -> Outcome {
     let Command::Trust(args) = &args.command;
     let (project, site) = load::site(&args.words, &args.hosts)?;
-    let file = project.known_hosts(&site.environment.name);
-    let known = HostKeys::read(&site.environment.name, &file, &known_hosts::usual_files(), HostKeyPolicy::Strict);
-    let timeout = Duration::from_secs(project.config.settings.connect_timeout.into());
-    let (mut new, mut failed) = (Vec::new(), false);
-    for host in site.hosts.iter().filter(|host| host.connection.kind == ConnectionKind::Ssh) {
-        let (address, port) = (host.connection.address.clone(), host.connection.port.unwrap_or(22));
-        match ssh::fetch_host_key(&address, port, timeout) {
+    let mut left: Vec<&SiteHost> = site.hosts.iter().filter(|host| host.connection.kind != ConnectionKind::Local).collect();
+    let mut failed = false;
+    // A host behind a jump host can be asked once the key of that is recorded: another round.
+    while !left.is_empty() {
+        let lines = site.lines(&project, false);
+        let round = ask_all(&left, &lines);
+        failed |= round.failed;
+        if round.new.is_empty() {
+            break;
+        }
+        let row = |new: &New| vec![new.name.clone(), new.known_as.host.clone(), new.key.kind().to_string(), new.key.fingerprint()];
+        report::table(&["HOST", "ADDRESS", "KEY", "FINGERPRINT"], round.new.iter().map(row).collect());
+        if !args.yes {
+            if !ask::possible() {
+                return Err(Diagnostic::error("nobody is there to answer, so nothing was recorded")
+                    .help("compare the fingerprints, then run it with --yes")
+                    .into());
+            }
+            if !ask::yes("Record these keys?") {
+                report::line("nothing was recorded");
+                return Err(Stop::Said(ExitCode::BadInput));
+            }
+        }
+        for new in &round.new {
+            if let Err(failure) = known_hosts::record(lines.host_keys.file(), &new.known_as.host, new.known_as.port, &new.key) {
+                report::failure(&new.name, &failure);
+                return Ok(ExitCode::HostFailed);
+            }
+        }
+        report::line(&format!(
+            "recorded {} in {}",
+            report::count(round.new.len(), "key"),
+            project.layout.of(&site.environment.name, "known_hosts").display()
+        ));
+        left = round.behind;
+    }
+    Ok(if failed { ExitCode::HostFailed } else { ExitCode::Done })
+}
+
+fn ask_all<'a>(hosts: &[&'a SiteHost], lines: &Lines) -> Round<'a> {
+    let mut round = Round::default();
+    for host in hosts {
+        let shown = lines.way(&host.connection).and_then(|target| ssh::fetch_host_key(&target, &lines.host_keys, lines.patience));
+        let known = shown.and_then(|shown| match lines.host_keys.is_unknown(&shown.known_as, &shown.key) {
+            true => Ok(Some(shown)),
+            false => lines.host_keys.check(&shown.known_as, &shown.key).map(|()| None),
+        });
+        match known {
             Err(failure) => {
-                failed = true;
+                round.failed = true;
                 report::failure(&host.name, &failure);
             }
-            Ok(key) => match (known.known().verdict(&address, port, &key), known.check(&address, port, &key)) {
-                (Verdict::Unknown { .. }, _) => new.push(Shown { host: host.name.clone(), address, port, key }),
-                (_, Ok(())) => report::line(&format!("{}: known", host.name)),
-                (_, Err(failure)) => {
-                    failed = true;
-                    report::failure(&host.name, &failure);
+            Ok(None) => report::line(&format!("{}: known", host.name)),
+            Ok(Some(shown)) => {
+                let name = if shown.is_hop { format!("(jump host) {}", shown.known_as.host) } else { host.name.clone() };
+                if shown.is_hop {
+                    round.behind.push(host);
                 }
-            },
+                if !(shown.is_hop && round.new.iter().any(|new| new.known_as == shown.known_as)) {
+                    round.new.push(New { name, known_as: shown.known_as, key: shown.key });
+                }
+            }
         }
     }
-    let code = if failed { ExitCode::HostFailed } else { ExitCode::Done };
-    if new.is_empty() {
-        return Ok(code);
-    }
-    let rows =
-        new.iter().map(|shown| vec![shown.host.clone(), shown.address.clone(), shown.key.kind().to_string(), shown.key.fingerprint()]);
-    report::table(&["HOST", "ADDRESS", "KEY", "FINGERPRINT"], rows.collect());
-    if !args.yes {
-        if !ask::possible() {
-            return Err(Diagnostic::error("nobody is there to answer, so nothing was recorded")
-                .help("compare the fingerprints, then run it with --yes")
-                .into());
-        }
-        if !ask::yes("Record these keys?") {
-            report::line("nothing was recorded");
-            return Err(Stop::Said(ExitCode::BadInput));
-        }
-    }
-    for shown in &new {
-        if let Err(failure) = known_hosts::record(&file, &shown.address, shown.port, &shown.key) {
-            report::failure(&shown.host, &failure);
-            return Ok(ExitCode::HostFailed);
-        }
-    }
-    report::line(&format!(
-        "recorded {} in {}",
-        report::count(new.len(), "key"),
-        project.layout.of(&site.environment.name, "known_hosts").display()
-    ));
-    Ok(code)
+    round
 }

@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Outcome {
         let port = connection.port.map(|port| format!(":{port}")).unwrap_or_default();
         let reached = match connection.kind {
             crate::project::ConnectionKind::Local => "this machine".to_string(),
-            crate::project::ConnectionKind::Ssh => format!("{}@{}{port}", connection.login_user(), connection.address),
+            _ => format!("{}@{}{port}", connection.login_user(), connection.address),
         };
         let plays = site.plays.iter().filter(|play| play.hosts.contains(&host.name));
         let roles: Vec<&str> = plays.flat_map(|play| &play.roles).map(|call| call.role.name.as_str()).collect();

@@ -10,7 +10,7 @@ use super::secrets::rekey::assets;
 use super::secrets::store::{Store, identities};
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::engine::{Fleet, Job, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
+use crate::engine::{Fleet, Job, Limits, Method, Play, Privilege, RoleCall, Rolling, Size, Target};
 use crate::project::library::OpenedAssets;
 use crate::project::{
     Config, Connection, ConnectionKind, Environment, Given, Inventory, Layout, Library, Manner, Pattern, Role, RoleScope, Scope, Variables,
@@ -18,7 +18,10 @@ use crate::project::{
 };
 use crate::secret::Identities;
 use crate::template::Templates;
-use crate::transport::{self, Failure, HostKeyPolicy, HostKeys, Keys, LocalConnection, SshConnection, SshTarget, known_hosts};
+use crate::transport::{
+    self, Failure, HostKeyPolicy, HostKeys, LocalConnection, OpenSshConnection, Patience, SshConfig, SshConnection, SshTarget, Wanted,
+    known_hosts,
+};
 use crate::yaml::{Node, Value};
 
 /// A project: what does not depend on an environment.
@@ -61,8 +64,11 @@ pub struct SiteHost {
 /// How hosts are reached in a run.
 pub struct Lines {
     settings: BTreeMap<String, Connection>,
-    host_keys: HostKeys,
-    timeout: Duration,
+    /// What is known of their keys.
+    pub host_keys: HostKeys,
+    config: SshConfig,
+    /// How long is waited.
+    pub patience: Patience,
 }
 
 impl Project {
@@ -199,6 +205,7 @@ impl Site {
             let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
             hosts.extend(connection.map(|connection| SiteHost { name: host.name.clone(), variables, connection }));
         }
+        super::twins::check(&environment.inventory, &hosts, problems);
         Some(Self { environment, library, hosts, plays, become_password: None })
     }
 
@@ -219,7 +226,6 @@ impl Site {
             name: host.name.clone(),
             given: given(&host.variables),
             fixed: magic(&self.environment, &host.name),
-            login_user: host.connection.login_user(),
             root: Privilege::root(
                 Method::named(&host.connection.become_method).unwrap_or(Method::Sudo),
                 self.become_password.clone().or_else(|| host.connection.become_password.clone()),
@@ -244,7 +250,8 @@ impl Site {
         Lines {
             settings: self.hosts.iter().map(|host| (host.name.clone(), host.connection.clone())).collect(),
             host_keys: HostKeys::read(name, &project.known_hosts(name), &known_hosts::usual_files(), policy),
-            timeout: Duration::from_secs(project.config.settings.connect_timeout.into()),
+            config: SshConfig::of_user(),
+            patience: Patience::to_connect(Duration::from_secs(project.config.settings.connect_timeout.into())),
         }
     }
 }
@@ -256,17 +263,38 @@ impl Lines {
     /// As [`SshConnection::connect`].
     pub fn connect(&self, target: &Target<'_>) -> Result<Box<dyn transport::Connection>, Failure> {
         let settings = &self.settings[&target.name];
-        if settings.kind == ConnectionKind::Local {
-            return Ok(Box::new(LocalConnection::new()));
+        let wanted = wanted(settings);
+        match settings.kind {
+            ConnectionKind::Local => Ok(Box::new(LocalConnection::new())),
+            // libssh2 can forward no agent.
+            ConnectionKind::Ssh if !settings.forward_agent => {
+                Ok(Box::new(SshConnection::connect(&self.config.target(&wanted)?, &self.host_keys, self.patience)?))
+            }
+            ConnectionKind::Ssh | ConnectionKind::OpenSsh => {
+                let target = self.config.target(&wanted)?;
+                Ok(Box::new(OpenSshConnection::connect(&wanted, &target, settings.forward_agent, &self.host_keys, self.patience)?))
+            }
         }
-        let named: Vec<PathBuf> = settings.key.iter().cloned().collect();
-        let target = SshTarget {
-            host: settings.address.clone(),
-            port: settings.port.unwrap_or(22),
-            user: settings.login_user(),
-            keys: Keys { named, ..Keys::of_user() },
-        };
-        Ok(Box::new(SshConnection::connect(&target, &self.host_keys, self.timeout)?))
+    }
+
+    /// Where a host is, and how to get there; none for this machine.
+    ///
+    /// # Errors
+    /// As [`SshConfig::target`].
+    pub fn way(&self, settings: &Connection) -> Result<SshTarget, Failure> {
+        self.config.target(&wanted(settings))
+    }
+}
+
+/// What the inventory says of how to reach a host.
+fn wanted(settings: &Connection) -> Wanted {
+    Wanted {
+        host: settings.address.clone(),
+        port: settings.port,
+        user: settings.user.clone(),
+        key: settings.key.clone(),
+        file: settings.ssh.file.clone(),
+        options: settings.ssh.options.clone(),
     }
 }
 
@@ -290,6 +318,13 @@ pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics
         }
         _ => Err(problems),
     }
+}
+
+/// How long hosts wait for a confirmation, and how long steps and hosts may take.
+pub fn patience(settings: &config::Settings) -> (Duration, Limits) {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let limits = Limits { step: settings.step_timeout.map(seconds), host: settings.host_timeout.map(seconds) };
+    (seconds(settings.confirm_timeout.into()), limits)
 }
 
 /// The winners of a host's variables.

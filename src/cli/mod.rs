@@ -25,6 +25,7 @@ mod run;
 mod said;
 mod secrets;
 mod selection;
+mod twins;
 mod usage;
 mod vagrant;
 

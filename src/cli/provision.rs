@@ -1,7 +1,5 @@
 //! `hoist provision`: plan, ask, apply.
 
-use std::time::Duration;
-
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
 use super::{ExitCode, Outcome, consent, memory, said};
@@ -137,8 +135,8 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
     let run = said::run_line(&format!("hoist {verb} env={}", work.site.environment.name));
-    let confirm = Duration::from_secs(work.project.config.settings.confirm_timeout.into());
-    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, interrupt: said::interrupt() };
+    let (confirm, limits) = load::patience(&work.project.config.settings);
+    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
     let reports = work
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));

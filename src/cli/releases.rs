@@ -25,7 +25,8 @@ pub fn run(args: &Args) -> Outcome {
     report::begin(&args.output);
     let ground = Ground::load(&args.words, &args.hosts)?;
     let fleet = ground.fleet();
-    let orders = Orders { run: "hoist releases", lock_wait: 0, confirm: std::time::Duration::ZERO, interrupt: said::interrupt() };
+    let (confirm, limits) = super::load::patience(&ground.project.config.settings);
+    let orders = Orders { run: "hoist releases", lock_wait: 0, confirm, limits, interrupt: said::interrupt() };
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &|_, _| {});

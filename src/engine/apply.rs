@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::aside;
+use super::deadline::Deadlines;
 use super::plan::Planned;
 use super::session::{Heard, Session, Tick};
 use super::switch::{self, Guard};
@@ -98,6 +99,7 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
 /// Starts the journal of a run: what follows in it are the steps as they begin and end.
 pub(super) fn start_journal(id: &str) -> Script {
     let mut script = Script::new();
+    script.line("# fault", &[]);
     script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
     script
 }
@@ -106,12 +108,15 @@ pub(super) fn start_journal(id: &str) -> Script {
 /// carries the hash of the one before.
 pub(super) fn finish(result: &str) -> Script {
     let mut script = Script::new();
+    script.line("# fault", &[]);
     script.line("hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
     script.line(
         "printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$hoist_run\" {} \"$hoist_before\" >>\"$hoist_state/history.log\"",
         &[result],
     );
+    script.line("# fault", &[]);
     script.line("rm -f \"$hoist_state/journal\"", &[]);
+    script.line("# fault", &[]);
     script
 }
 
@@ -144,7 +149,8 @@ pub(super) fn kill() -> Script {
 pub(super) fn run(
     session: &mut Session,
     steps: &[Step],
-    (count, batch, mut guard): (usize, &[&Planned], Guard),
+    (count, batch): (usize, &[&Planned]),
+    (mut guard, deadlines): (Guard, Deadlines),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
@@ -152,9 +158,10 @@ pub(super) fn run(
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
     let (before, behind) = guard.around();
-    let mut text = format!("{}{before}hoist_batch() {{\n", aside::functions(changes.iter().map(|(_, step, _)| *step)));
+    let all: Vec<&Step> = changes.iter().map(|(_, step, _)| *step).collect();
+    let mut text = format!("{}{}{before}hoist_batch() {{\n", aside::functions(all.iter().copied()), deadlines.before(&all));
     for (index, step, change) in &changes {
-        text += &step_text(count, *index, step, change, &guard.before(change), &nonce);
+        text += &step_text((count, *index), step, change, (&guard.before(change), &deadlines.behind(step)), &nonce);
     }
     text += &format!("}}\nhoist_batch\n{behind}");
 
@@ -197,6 +204,12 @@ pub(super) fn run(
                 }
             }
             Heard::Data(..) => {}
+            Heard::Pause(_) => {
+                let line = std::mem::take(&mut unended);
+                if !line.trim_ascii().is_empty() {
+                    event(Event::Output(line.trim_ascii().to_vec()));
+                }
+            }
             Heard::End(id, status) => {
                 if let (Some(index), Some((_, started))) = (number(id), running.take()) {
                     let status = StepStatus::of(&steps[index], status);
@@ -235,7 +248,7 @@ pub(super) fn run(
 }
 
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
-fn step_text(batch: usize, index: usize, step: &Step, change: &Change, guarded: &str, nonce: &Nonce) -> String {
+fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guarded, limited): (&str, &str), nonce: &Nonce) -> String {
     let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
@@ -264,8 +277,8 @@ fn step_text(batch: usize, index: usize, step: &Step, change: &Change, guarded: 
     };
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
     format!(
-        "{}hoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}{body}) </dev/null{blob}{outputs}\nhoist_s=$?\n\
-         {close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+        "{}# fault\nhoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}# fault\n{body}) </dev/null{blob}{outputs}{limited}\nhoist_s=$?\n\
+         # fault\n{close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
         head.text()
     )
@@ -276,6 +289,7 @@ fn pend(key: &str) -> Script {
     let mut script = Script::new();
     let file = aside::name(key);
     script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
+    script.line("# fault", &[]);
     script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
     script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
     script
@@ -285,9 +299,11 @@ fn pend(key: &str) -> Script {
 pub(super) fn forget(keys: &[String]) -> Script {
     let mut script = Script::new();
     for key in keys {
+        script.line("# fault", &[]);
         script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
         script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
     }
+    script.line("# fault", &[]);
     script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
     script
 }

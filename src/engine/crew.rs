@@ -49,7 +49,7 @@ impl<'a> Crew<'a> {
         let one = |(at, target): (usize, &'a Target<'a>)| {
             let began = Instant::now();
             events(&target.name, Event::Phase(Phase::Connecting));
-            let opened = connect(target).and_then(|connection| host::open(connection, target.privilege(job)));
+            let opened = connect(target).and_then(|connection| target.open(job, connection));
             let (state, facts) = match opened {
                 Ok((line, facts)) => (Ok(Worker::open(&target.name, line, orders, fleet.wires(&target.name, connect, events))), facts),
                 Err(failure) => (Err(failed(&target.name, HostFailure::Unreachable(failure))), Facts::default()),

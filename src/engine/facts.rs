@@ -17,6 +17,8 @@ pub struct Facts {
     pub interrupted: Option<String>,
     /// The user of the session.
     pub user: String,
+    /// The user that logged in, which the transport knows.
+    pub login_user: String,
 }
 
 /// Every fact, with an example; the reference page is made of it.
@@ -99,7 +101,8 @@ impl Facts {
             "user": user,
         });
         let Json::Object(values) = values else { unreachable!("json! with braces is an object") };
-        Self { values, pending: text("pending").lines().map(str::to_string).collect(), interrupted: interrupted(&text("journal")), user }
+        let pending = text("pending").lines().map(str::to_string).collect();
+        Self { values, pending, interrupted: interrupted(&text("journal")), login_user: user.clone(), user }
     }
 }
 
@@ -109,7 +112,7 @@ pub fn sample() -> Facts {
         let number = example.parse::<u64>().ok().filter(|_| matches!(*name, "memtotal_mb" | "processor_vcpus"));
         ((*name).to_string(), number.map_or_else(|| json!(example.trim_matches('"')), |number| json!(number)))
     });
-    Facts { values: values.collect(), pending: Vec::new(), interrupted: None, user: "root".into() }
+    Facts { values: values.collect(), pending: Vec::new(), interrupted: None, user: "root".into(), login_user: "root".into() }
 }
 
 /// Who was interrupted at which step, from the journal of a run that is over without an end.

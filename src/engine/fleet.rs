@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::host::{self, HostFailure, HostReport, Preview, Target};
+use super::host::{HostFailure, HostReport, Preview, Target};
 use super::once::{self, Once};
 use super::worker::{Orders, Wires, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};
@@ -50,7 +50,7 @@ impl Fleet<'_> {
     pub fn ping(&self, job: &Job<'_>, connect: Connect<'_>) -> Vec<Pong> {
         let one = |target: &Target<'_>| {
             let started = Instant::now();
-            let outcome = connect(target).and_then(|connection| host::open(connection, target.privilege(job))).map(|(_, facts)| facts);
+            let outcome = connect(target).and_then(|connection| target.open(job, connection)).map(|(_, facts)| facts);
             Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())
@@ -59,7 +59,7 @@ impl Fleet<'_> {
     /// Connects to all hosts, becomes root where the job would, and runs a script that only looks.
     pub fn look(&self, job: &Job<'_>, connect: Connect<'_>, script: &Script) -> Vec<(String, Result<Answers, Failure>)> {
         let one = |target: &Target<'_>| {
-            let opened = connect(target).and_then(|connection| host::open(connection, target.privilege(job)));
+            let opened = connect(target).and_then(|connection| target.open(job, connection));
             (target.name.clone(), opened.and_then(|(mut line, _)| line.session.ask(script.text())))
         };
         self.pool().install(|| self.targets.par_iter().map(one).collect())

@@ -28,8 +28,6 @@ pub struct Target<'a> {
     pub given: BTreeMap<String, Given<'a>>,
     /// `inventory_hostname`, `groups` and the like; the facts are added.
     pub fixed: Map<String, Json>,
-    /// The user that logs in.
-    pub login_user: String,
     /// How that user becomes root.
     pub root: Privilege,
     /// How tasks run where neither task, role nor play says it.
@@ -39,10 +37,16 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// What the session must become for the job.
-    pub(super) fn privilege(&self, job: &Job<'_>) -> Privilege {
-        let needed = self.login_user != "root" && job.becomes(&self.name, &self.manner);
+    /// What the session of `login_user` must become for the job.
+    pub(super) fn privilege(&self, job: &Job<'_>, login_user: &str) -> Privilege {
+        let needed = login_user != "root" && job.becomes(&self.name, &self.manner);
         if needed { self.root.clone() } else { Privilege::login() }
+    }
+
+    /// Opens a session with that privilege and asks the facts.
+    pub(super) fn open(&self, job: &Job<'_>, connection: Box<dyn Connection>) -> Result<(Line, Facts), Failure> {
+        let privilege = self.privilege(job, connection.user());
+        open(connection, privilege)
     }
 }
 
@@ -138,9 +142,10 @@ impl Preview {
     /// The session cannot be opened, or the tasks have mistakes.
     pub fn make(connection: Box<dyn Connection>, job: &Job<'_>, target: &Target<'_>, event: &dyn Fn(Event)) -> Result<Self, HostFailure> {
         // Facts are as a rule what they were, so the questions that follow from them go out with those for the facts.
-        let guess = target.remembered.as_ref().and_then(|values| Guess::make(job, target, values));
+        let guess = target.remembered.as_ref().and_then(|values| Guess::make(job, target, values, connection.user()));
         let first = |nonce: &Nonce| guess.as_ref().map_or(String::new(), |guess| text(&guess.probe, nonce));
-        let (mut line, facts, answers) = begin(connection, target.privilege(job), &first).map_err(HostFailure::Unreachable)?;
+        let privilege = target.privilege(job, connection.user());
+        let (mut line, facts, answers) = begin(connection, privilege, &first).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let (plays, reply) = match guess.filter(|guess| guess.facts.values == facts.values) {
             Some(guess) => (guess.plays, question::read(&guess.probe, &answers)),
@@ -196,8 +201,8 @@ struct Guess {
 }
 
 impl Guess {
-    fn make(job: &Job<'_>, target: &Target<'_>, values: &Map<String, Json>) -> Option<Self> {
-        let facts = Facts { values: values.clone(), ..Facts::default() };
+    fn make(job: &Job<'_>, target: &Target<'_>, values: &Map<String, Json>, login_user: &str) -> Option<Self> {
+        let facts = Facts { values: values.clone(), login_user: login_user.to_owned(), ..Facts::default() };
         let plays = settle(job, target, &facts).ok()?;
         let probe = questions(plays.iter().flat_map(|(_, play)| &play.steps));
         Some(Self { facts, plays, probe })
@@ -217,14 +222,15 @@ fn begin(
 ) -> Result<(Line, Facts, Answers), Failure> {
     let script = |nonce: &Nonce| format!("{}{}", facts::SCRIPT, more(nonce));
     let (session, answers) = Session::open(connection.as_mut(), &privilege, &script)?;
-    Ok((Line { connection, session, privilege }, Facts::read(&answers), answers))
+    let facts = Facts { login_user: connection.user().to_owned(), ..Facts::read(&answers) };
+    Ok((Line { connection, session, privilege }, facts, answers))
 }
 
 /// The number and the steps of each play for a host with these facts.
 pub(super) fn settle(job: &Job<'_>, target: &Target<'_>, facts: &Facts) -> Result<Vec<(usize, PlaySteps)>, Diagnostics> {
     let mut fixed = target.fixed.clone();
     fixed.insert("facts".to_string(), json!(facts.values));
-    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &target.login_user, manner: &target.manner };
+    let values = HostValues { given: &target.given, fixed: &fixed, login_user: &facts.login_user, manner: &target.manner };
     let mut problems = Diagnostics::new();
     let plays = job.plays.iter().enumerate().filter(|(_, play)| play.hosts.contains(&target.name));
     let settled: Vec<(usize, PlaySteps)> =

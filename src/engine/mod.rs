@@ -5,8 +5,11 @@ mod apply;
 mod aside;
 pub mod certificates;
 mod crew;
+mod deadline;
 mod event;
 mod facts;
+#[cfg(debug_assertions)]
+mod fault;
 mod fleet;
 pub mod history;
 mod host;
@@ -25,6 +28,7 @@ mod wrap;
 
 pub use apply::{StepResult, StepStatus};
 pub use crew::{Crew, Extra, host_inputs};
+pub use deadline::Limits;
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};

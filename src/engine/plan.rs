@@ -49,10 +49,12 @@ pub fn plan<'a>(steps: impl IntoIterator<Item = (usize, &'a Step)>, mut reply: R
             (Ok(None), true) => Verdict::PerhapsSame,
             (Ok(Some(change)), false) => Verdict::Change(change),
             (Ok(Some(change)), true) => Verdict::Perhaps(change),
-            (Err(unreadable), true) => match in_folder(step, &reply, &unreadable) {
-                Some(change) => Verdict::Perhaps(change),
-                None => Verdict::Later(unreadable),
-            },
+            (Err(mut unreadable), true) => {
+                match unreadable.would.take().map(|change| *change).or_else(|| in_folder(step, &reply, &unreadable)) {
+                    Some(change) => Verdict::Perhaps(change),
+                    None => Verdict::Later(unreadable),
+                }
+            }
             (Err(unreadable), false) => Verdict::Failed(unreadable),
         };
         if let Verdict::Change(change) | Verdict::Perhaps(change) = &verdict {

@@ -40,6 +40,8 @@ pub enum Heard<'a> {
     Begin(&'a str),
     /// A frame prints.
     Data(&'a str, &'a [u8]),
+    /// What it printed last is a whole line, and nothing followed for a moment.
+    Pause(&'a str),
     /// It ends with this status.
     End(&'a str, i32),
 }
@@ -164,7 +166,10 @@ impl Session {
 
     fn send(&mut self, script: &str) -> Result<(), Failure> {
         self.messages += 1;
-        self.message(&format!("{script}\nhoist_b m{0}; hoist_e m{0} 0", self.messages))
+        let text = format!("{script}\nhoist_b m{0}; hoist_e m{0} 0", self.messages);
+        #[cfg(debug_assertions)]
+        let text = super::fault::armed(&text);
+        self.message(&text)
     }
 
     fn message(&mut self, text: &str) -> Result<(), Failure> {
@@ -174,6 +179,8 @@ impl Session {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        #[cfg(debug_assertions)]
+        super::fault::point();
         self.process.write(bytes, Instant::now() + Duration::from_secs(600))
     }
 
@@ -189,7 +196,11 @@ impl Session {
                 Ok(Output::Stdout(bytes)) => out |= self.stdout.take(&bytes, &last, |answer| &mut answer.stdout, &mut answers, heard),
                 Ok(Output::Stderr(bytes)) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
                 Ok(Output::Exit(exit)) => return Err(self.ended(&exit)),
-                Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
+                Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                    if let Some(id) = self.stdout.current.as_deref().filter(|_| self.stdout.frames.at_line_end()) {
+                        heard(Heard::Pause(id));
+                    }
+                }
                 Err(failure) => return Err(failure),
             }
             tick()?;
@@ -255,6 +266,8 @@ impl Stream {
                 }
                 Frame::End(id, status) => {
                     answers.entry(id.clone()).or_default().status = status;
+                    #[cfg(debug_assertions)]
+                    super::fault::point();
                     through |= id == last;
                     heard(Heard::End(&id, status));
                     self.current = None;
@@ -288,6 +301,10 @@ mod tests {
 
         fn execs(&self) -> usize {
             self.0.execs()
+        }
+
+        fn user(&self) -> &str {
+            self.0.user()
         }
     }
 

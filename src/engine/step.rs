@@ -1,6 +1,7 @@
 //! The steps of one host: tasks with their conditions, loops and arguments settled. Pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
@@ -28,6 +29,8 @@ pub struct Step {
     pub sets: Vec<String>,
     /// Of a step of a handler that checks: the key of the handler.
     pub set: Option<String>,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
     /// What it is called among the hosts of the play, when one of them does it for all.
     pub once: Option<String>,
     /// The task.
@@ -152,6 +155,7 @@ impl Reader<'_> {
         let run_as = problems.take(self.run_as(&manner, scope)).flatten();
         let environment = problems.take(environment(&manner, scope)).unwrap_or_default();
         let name = task.name.as_ref().and_then(|name| problems.take(scope.render(name)));
+        let timeout = task.timeout.as_ref().and_then(|node| problems.take(seconds(node, scope)));
         let args = problems.take(scope.render(&task.args));
         let args = match args {
             Some(args) if !problems.has_errors() => args,
@@ -171,6 +175,7 @@ impl Reader<'_> {
             notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
             sets: Vec::new(),
             set: None,
+            timeout,
             once: None,
             span: task.span.clone(),
         }))
@@ -191,6 +196,14 @@ impl Reader<'_> {
             return Err(Diagnostic::error(format!("`{user}` is no name for a user")).at(&node.span).into());
         }
         Ok(Some(user.to_string()).filter(|user| user != "root"))
+    }
+}
+
+fn seconds(node: &Node, scope: &Scope<'_>) -> Result<Duration, Diagnostics> {
+    let rendered = scope.render(node)?;
+    match crate::yaml::from_node::<u32>(&rendered) {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err(Diagnostic::error("`timeout` must be a number of seconds, 1 or more").at(&node.span).into()),
     }
 }
 

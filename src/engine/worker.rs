@@ -2,9 +2,10 @@
 //! nothing is left; then the handlers. A broken line is mended once, and the host's own journal says what happened.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::apply::{self, StepResult, StepStatus};
+use super::deadline::{Deadlines, Limits};
 use super::host::{self, HostFailure, HostReport, Line, PlayPreview, Preview};
 use super::interrupt::Interrupt;
 use super::mend::settled;
@@ -25,6 +26,8 @@ pub struct Orders<'a> {
     pub lock_wait: u64,
     /// How long the host waits for a new connection after a change to the ways in, before it puts the old state back.
     pub confirm: Duration,
+    /// How long steps and hosts may take.
+    pub limits: Limits,
     /// Whether the user wants the run to end.
     pub interrupt: &'a Interrupt,
 }
@@ -58,6 +61,8 @@ pub(super) struct Worker<'a> {
     pub(super) over: bool,
     /// The lock is ours.
     pub(super) prepared: bool,
+    /// Since when.
+    began: Instant,
     /// There is nothing to do but what another host does for all: it needs no lock, as long as that one does it.
     waits: bool,
     /// Who does what is done once for all hosts of the play.
@@ -102,6 +107,7 @@ impl<'a> Worker<'a> {
             id: Nonce::random().as_str().to_string(),
             over: false,
             prepared: false,
+            began: Instant::now(),
             waits: false,
             once: Arc::default(),
             batches: 0,
@@ -178,6 +184,7 @@ impl<'a> Worker<'a> {
         self.lock(self.orders.lock_wait)?;
         self.line.session.ask(apply::start_journal(&self.id).text()).map_err(HostFailure::Unknown)?;
         self.prepared = true;
+        self.began = Instant::now();
         Ok(())
     }
 
@@ -328,6 +335,10 @@ impl<'a> Worker<'a> {
     /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
     fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
         self.prepare()?;
+        let deadlines = Deadlines::new(self.orders.limits, self.began);
+        if let Some(late) = batch.first().and_then(|planned| deadlines.over(&steps[planned.step])) {
+            return Err(HostFailure::Step(late));
+        }
         let guard = self.guard(steps, batch)?;
         self.batches += 1;
         let count = self.batches;
@@ -342,9 +353,9 @@ impl<'a> Worker<'a> {
                 let script = if level == 1 { apply::stop() } else { apply::kill() };
                 let _ = Session::open(connection.as_mut(), privilege, &|_| script.text().to_string());
             }
-            Ok(())
+            deadlines.watch()
         };
-        Ok(match apply::run(session, steps, (count, batch, guard), &*self.wires.event, &mut tick) {
+        Ok(match apply::run(session, steps, (count, batch), (guard, deadlines), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
             Err((results, failure)) => match self.mend() {

@@ -88,13 +88,24 @@ pub struct Settings {
     /// Seconds that a host waits for a new connection after a change to sshd, sudo, firewall or network, before it puts
     /// the old state back, 1 to 3600.
     pub confirm_timeout: u16,
+    /// Seconds that a step may take which has no `timeout` of its own, 1 or more. None: as long as it takes.
+    pub step_timeout: Option<u32>,
+    /// Seconds that all work on a host may take, 1 or more. None: as long as it takes.
+    pub host_timeout: Option<u32>,
     /// Where `hoist secrets recipients add github:NAME` asks.
     pub github_url: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { forks: 50, connect_timeout: 10, confirm_timeout: 30, github_url: "https://github.com".to_string() }
+        Self {
+            forks: 50,
+            connect_timeout: 10,
+            confirm_timeout: 30,
+            step_timeout: None,
+            host_timeout: None,
+            github_url: "https://github.com".to_string(),
+        }
     }
 }
 
@@ -138,6 +149,11 @@ impl Config {
             for (name, value, most) in numbers {
                 if let Some(node) = file.get("settings").and_then(|node| node.get(name)).filter(|_| !(1..=most).contains(&value)) {
                     problems.push(Diagnostic::error(format!("`{name}` must be a number from 1 to {most}")).at(&node.span));
+                }
+            }
+            for (name, value) in [("step_timeout", settings.step_timeout), ("host_timeout", settings.host_timeout)] {
+                if let Some(node) = file.get("settings").and_then(|node| node.get(name)).filter(|_| value == Some(0)) {
+                    problems.push(Diagnostic::error(format!("`{name}` must be a number of seconds, 1 or more")).at(&node.span));
                 }
             }
             config.settings = settings;

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::inventory::Host;
 use super::names;
+use super::ssh_options::SshOptions;
 use super::variables::Variables;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
 use crate::yaml::{Node, Value, from_node};
@@ -23,6 +24,10 @@ pub struct Connection {
     pub user: Option<String>,
     /// `ansible_ssh_private_key_file`, with `~` and paths relative to the project resolved.
     pub key: Option<PathBuf>,
+    /// `ansible_ssh_args`, `ansible_ssh_common_args` and `ansible_ssh_extra_args`.
+    pub ssh: SshOptions,
+    /// `ansible_ssh_forward_agent`: whether the host may use the agent of the user.
+    pub forward_agent: bool,
     /// `ansible_become`: whether tasks use sudo, where neither play nor task says so.
     pub use_sudo: Option<bool>,
     /// `ansible_become_user`: whom sudo makes them, where neither play nor task says so.
@@ -38,12 +43,14 @@ pub struct Connection {
 pub enum ConnectionKind {
     /// SSH.
     Ssh,
+    /// The system's `ssh`.
+    OpenSsh,
     /// This very machine.
     Local,
 }
 
 /// The settings that are read.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 12] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -52,7 +59,14 @@ const KNOWN: [&str; 8] = [
     "ansible_become",
     "ansible_become_user",
     "ansible_become_password",
+    "ansible_ssh_args",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_ssh_forward_agent",
 ];
+
+/// Settings that hold options of `ssh`, in the order in which it gets them.
+const OPTIONS: [&str; 3] = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
 
 /// The ways to become root.
 const METHODS: [&str; 3] = ["sudo", "su", "doas"];
@@ -85,17 +99,14 @@ const NOPASSWD: &str = "let the user use sudo without a password (NOPASSWD), or 
 const KNOWN_HOSTS: &str = "host keys are always checked; `hoist hosts trust` records them";
 
 /// Settings that hoist does not follow, and what to do instead.
-const UNSUPPORTED: [(&str, &str); 14] = [
+const UNSUPPORTED: [(&str, &str); 11] = [
     ("ansible_become_exe", "hoist runs `sudo`"),
     ("ansible_become_flags", "hoist runs `sudo -n`"),
     ("ansible_host_key_checking", KNOWN_HOSTS),
     ("ansible_password", KEYS),
     ("ansible_scp_extra_args", SSH_CONFIG),
     ("ansible_sftp_extra_args", SSH_CONFIG),
-    ("ansible_ssh_args", SSH_CONFIG),
-    ("ansible_ssh_common_args", SSH_CONFIG),
-    ("ansible_ssh_executable", "hoist connects itself"),
-    ("ansible_ssh_extra_args", SSH_CONFIG),
+    ("ansible_ssh_executable", "hoist connects itself, or with the `ssh` of `$PATH`: `ansible_connection: openssh`"),
     ("ansible_ssh_host_key_checking", KNOWN_HOSTS),
     ("ansible_ssh_pass", KEYS),
     ("ansible_ssh_password", KEYS),
@@ -109,7 +120,7 @@ impl Connection {
     /// The user that logs in: `ansible_user`, else the one who runs hoist.
     pub fn login_user(&self) -> String {
         let own = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_string());
-        self.user.clone().filter(|_| self.kind == ConnectionKind::Ssh).unwrap_or_else(own)
+        self.user.clone().filter(|_| self.kind != ConnectionKind::Local).unwrap_or_else(own)
     }
 
     /// Reads the settings of `host`. `root` is the folder of the project, `home` that of the user.
@@ -134,8 +145,13 @@ impl Connection {
                     .suggest(method, METHODS),
             );
         }
+        let kind = settings.kind();
+        let ssh = settings.ssh(root, home, kind == ConnectionKind::Ssh);
+        let forward_agent = settings.get("ansible_ssh_forward_agent").map(|(flag, _)| flag);
         let connection = Self {
-            kind: settings.kind(),
+            kind,
+            forward_agent: forward_agent.or(ssh.forward_agent).unwrap_or(false),
+            ssh,
             address: settings.name("ansible_host", names::address).unwrap_or_else(|| host.name.clone()),
             port: settings.port(),
             user: settings.name("ansible_user", |user, span| names::plain(user, "user", span)),
@@ -184,13 +200,24 @@ impl Settings<'_> {
     fn kind(&mut self) -> ConnectionKind {
         match self.get::<String>("ansible_connection") {
             Some((kind, _)) if kind == "local" => ConnectionKind::Local,
+            Some((kind, _)) if kind == "openssh" => ConnectionKind::OpenSsh,
             Some((kind, span)) if kind != "ssh" => {
                 let error = Diagnostic::error(format!("unknown connection `{}`", kind.escape_debug())).at(&span);
-                self.problems.push(error.suggest(&kind, ["ssh", "local"]));
+                self.problems.push(error.suggest(&kind, ["ssh", "openssh", "local"]));
                 ConnectionKind::Ssh
             }
             _ => ConnectionKind::Ssh,
         }
+    }
+
+    fn ssh(&mut self, root: &Path, home: Option<&Path>, strict: bool) -> SshOptions {
+        let mut options = SshOptions::default();
+        for name in OPTIONS {
+            if let Some((text, span)) = self.get::<String>(name) {
+                options.add((name, &span), &text, root, home, strict, self.problems);
+            }
+        }
+        options
     }
 
     fn key(&mut self, root: &Path, home: Option<&Path>) -> Option<PathBuf> {
@@ -264,6 +291,8 @@ mod tests {
             "ansible_become_user=app",
             "ansible_become_method=sudo",
             "ansible_python_interpreter=auto",
+            "ansible_ssh_common_args=-J gate",
+            "ansible_ssh_forward_agent=true",
         ]);
         assert_eq!(problems, Vec::<String>::new());
         let expected = Connection {
@@ -272,6 +301,8 @@ mod tests {
             port: Some(2222),
             user: Some("deploy".into()),
             key: Some("/p/keys/id".into()),
+            ssh: SshOptions { options: vec![("proxyjump".into(), "gate".into())], ..SshOptions::default() },
+            forward_agent: true,
             use_sudo: Some(true),
             sudo_user: Some("app".into()),
             become_method: "sudo".into(),
@@ -322,7 +353,7 @@ mod tests {
     #[test]
     fn names_that_do_nothing_are_not_silent() {
         let (connection, problems) = read(&[
-            "ansible_ssh_common_args=-o",
+            "ansible_sftp_extra_args=-o",
             "ansible_pasword=x",
             "ansible_usr=x",
             "ansible_whatever_else=1",
@@ -331,7 +362,7 @@ mod tests {
         assert!(connection.is_some());
         let expected = [
             "Warning 28 `ansible_pasword` is no setting that hoist knows (did you mean `ansible_password`?)",
-            "Warning 1 `ansible_ssh_common_args` is not supported (put its options into `~/.ssh/config`, which hoist follows)",
+            "Warning 1 `ansible_sftp_extra_args` is not supported (put its options into `~/.ssh/config`, which hoist follows)",
             "Warning 46 `ansible_usr` is no setting that hoist knows (did you mean `ansible_user`?)",
             "Warning 60 `ansible_whatever_else` is no setting that hoist knows (choose a name without `ansible_` for a variable of your own)",
         ];

@@ -9,6 +9,7 @@ pub mod library;
 pub mod names;
 pub mod role;
 pub mod scope;
+mod ssh_options;
 mod taint;
 pub mod task;
 pub mod variables;

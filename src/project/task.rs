@@ -22,6 +22,8 @@ pub struct Task {
     pub vars: Vec<Entry>,
     /// The keywords that a role or play may set too.
     pub manner: Manner,
+    /// How many seconds it may take; may be a template.
+    pub timeout: Option<Node>,
     /// Whether one host of the play does it for all.
     pub once: bool,
     /// Handlers to run when it changed something.
@@ -73,8 +75,8 @@ const FOREIGN: [(&str, &str); 13] = [
 ];
 
 /// The keywords of a task.
-pub const KEYWORDS: [&str; 11] =
-    ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once"];
+pub const KEYWORDS: [&str; 12] =
+    ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once", "timeout"];
 
 impl Task {
     /// Reads a task.
@@ -127,6 +129,7 @@ impl Task {
             looped: node.get("loop").or_else(|| node.get("with_items")).cloned(),
             vars,
             manner,
+            timeout: node.get("timeout").cloned(),
             once: node.get("run_once").and_then(|node| problems.take(crate::yaml::from_node::<bool>(node))).unwrap_or(false),
             notify,
             span: node.span.clone(),

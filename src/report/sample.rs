@@ -46,6 +46,7 @@ pub fn step(role: &str, line: usize, name: &str, kind: &'static str, subject: &s
         notify: Vec::new(),
         sets: Vec::new(),
         set: None,
+        timeout: None,
         once: None,
         span: place(role, line),
     }

@@ -137,7 +137,9 @@ impl Kind for AuthorizedKey {
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let name = &self.user;
         let user = reply.user(name)?.ok_or_else(|| {
-            Unreadable::new(format!("there is no user `{name}`")).help(format!("make the user before, with `user: {{ name: {name} }}`"))
+            let nobody = Unreadable::new(format!("there is no user `{name}`"));
+            let nobody = nobody.help(format!("make the user before, with `user: {{ name: {name} }}`"));
+            if self.wish == Wish::Absent { nobody } else { nobody.would(self.first()) }
         })?;
         match &self.path {
             Some(path) => {
@@ -161,6 +163,15 @@ impl Kind for AuthorizedKey {
 }
 
 impl AuthorizedKey {
+    /// The list of a user that an earlier step makes.
+    fn first(&self) -> Change {
+        let path = self.path.clone().unwrap_or_else(|| format!("~{}/.ssh/authorized_keys", self.user));
+        let after = Some(edited("", &self.keys, self.wish).into_bytes());
+        let mut change = Change::new(Action::Create, Script::new());
+        change.diff.push(Diff::Content { path, before: None, after, secret: self.secret, shown: None });
+        change
+    }
+
     fn change(&self, path: &str, user: &User, seen: &Seen) -> Result<Option<Change>, Unreadable> {
         let kind = seen.list.stat.as_ref().map(|stat| &stat.kind);
         let list = match (kind, &seen.list.content) {

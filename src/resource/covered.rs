@@ -15,6 +15,16 @@ impl Covered {
     pub fn new(inner: Box<dyn Resource>, cover: Cover) -> Self {
         Self { inner, cover }
     }
+
+    fn change(&self, change: Change) -> Change {
+        let cover = |text: String| self.cover.text(&text);
+        let diff = |diff| match diff {
+            Diff::Note(text) => Diff::Note(cover(text)),
+            Diff::Attribute { name, before, after } => Diff::Attribute { name, before: cover(before), after: cover(after) },
+            Diff::Content { path, before, after, secret, shown } => Diff::Content { path: cover(path), before, after, secret, shown },
+        };
+        Change { diff: change.diff.into_iter().map(diff).collect(), ..change }
+    }
 }
 
 /// What hides the secret values of `node`.
@@ -71,23 +81,9 @@ impl Resource for Covered {
         let change = self.inner.plan(reply).map_err(|unreadable| Unreadable {
             message: cover(&unreadable.message),
             help: unreadable.help.as_deref().map(cover),
-            ..unreadable
+            folder: unreadable.folder,
+            would: unreadable.would.map(|change| Box::new(self.change(*change))),
         })?;
-        Ok(change.map(|mut change| {
-            for diff in &mut change.diff {
-                *diff = match diff {
-                    Diff::Note(text) => Diff::Note(cover(text)),
-                    Diff::Attribute { name, before, after } => Diff::Attribute { name, before: cover(before), after: cover(after) },
-                    Diff::Content { path, before, after, secret, shown } => Diff::Content {
-                        path: cover(path),
-                        before: before.take(),
-                        after: after.take(),
-                        secret: *secret,
-                        shown: shown.take(),
-                    },
-                };
-            }
-            change
-        }))
+        Ok(change.map(|change| self.change(change)))
     }
 }

@@ -154,7 +154,10 @@ impl Kind for Git {
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let outcome = reply.guard(&self.probe)?;
-        let now = self.look(outcome)?;
+        let now = self.look(outcome).map_err(|unreadable| {
+            let nobody = outcome.stderr.starts_with("there is no user ");
+            if self.clone && (nobody || outcome.stdout == "nogit\n") { unreadable.would(self.first()) } else { unreadable }
+        })?;
         match &now.head {
             Some(_) if !self.update => return Ok(None),
             None if !self.clone => return Ok(None),
@@ -237,6 +240,17 @@ impl Git {
             }
         }
         if outcome.status == 0 { Ok(now) } else { Err(self.unreachable(&outcome.stderr)) }
+    }
+
+    /// The first checkout, when there is nobody yet who could be asked what commit that is.
+    fn first(&self) -> Change {
+        let version = match &self.version {
+            GitRef::Head => "HEAD",
+            GitRef::Commit(id) => short(id),
+            GitRef::Full(name) | GitRef::Short(name) => name,
+        };
+        let change = Change::new(Action::Create, Script::new()).attribute("repo", "", self.repo.as_str()).attribute("version", "", version);
+        change.moves(Subject::Path(self.dest.clone()))
     }
 
     fn unreachable(&self, words: &str) -> Unreadable {

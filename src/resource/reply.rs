@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::state::within;
-use super::{Apt, Group, Guard, Outcome, Package, PathState, Unit, User};
+use super::{Apt, Change, Group, Guard, Outcome, Package, PathState, Unit, User};
 
 /// Answers to the questions of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Reply {
 }
 
 /// A question whose answer is missing, or does not let the step be planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
     /// What is wrong, in one line: "`/etc/x` is a directory, a file is expected".
     pub message: String,
@@ -33,12 +33,14 @@ pub struct Unreadable {
     pub help: Option<String>,
     /// The folder that is missing, if that is all: an earlier change may bring it.
     pub folder: Option<String>,
+    /// What would be done if an earlier change puts that right, as far as it can be told now.
+    pub would: Option<Box<Change>>,
 }
 
 impl Unreadable {
     /// With a message alone.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, folder: None }
+        Self { message: message.into(), help: None, folder: None, would: None }
     }
 
     /// Says what to do.
@@ -50,6 +52,12 @@ impl Unreadable {
     /// Says that a missing folder is all that is wrong.
     pub fn folder(mut self, path: &str) -> Self {
         self.folder = Some(path.to_string());
+        self
+    }
+
+    /// Says what would be done once an earlier change has put this right. It is only shown: by then all is read again.
+    pub fn would(mut self, change: Change) -> Self {
+        self.would = Some(Box::new(change));
         self
     }
 

@@ -100,6 +100,11 @@ impl Frames {
         }
     }
 
+    /// Whether a line of payload came to its end and nothing followed: its newline is held back, for a marker begins with one.
+    pub fn at_line_end(&self) -> bool {
+        self.open && self.pending == b"\n"
+    }
+
     /// Bytes at the end of what is pending that may become a marker.
     fn undecided(&self) -> usize {
         let longest = self.marker.len().min(self.pending.len());

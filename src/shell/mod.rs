@@ -30,8 +30,15 @@ pub static ASIDE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelu
 /// The functions of the dead man's switch.
 pub static SWITCH: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/switch.sh")]));
 
-/// Without comments and empty lines.
+/// The functions that end steps which take too long.
+pub static DEADLINE: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("prelude/deadline.sh")]));
+
+/// A comment that marks a place in a script at which tests kill the shell that runs it. See `engine::fault`.
+pub const FAULT: &str = "# fault";
+
+/// Without comments and empty lines. Builds for tests keep the marks.
 fn bare(files: &[&str]) -> String {
-    let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+    let kept = |line: &&str| !line.trim_start().starts_with('#') || (cfg!(debug_assertions) && line.trim_start() == FAULT);
+    let lines = files.iter().flat_map(|file| file.lines()).filter(|line| !line.is_empty()).filter(kept);
     lines.flat_map(|line| [line, "\n"]).collect()
 }

@@ -68,9 +68,13 @@ hoist_was() {
 hoist_write() {
   hoist_dir=${1%/*}
   hoist_was "$1" "$6"
+  # What a run left that was killed just here.
+  rm -f "$hoist_dir"/.hoist.????????
   hoist_tmp=$(mktemp "${hoist_dir:-/}/.hoist.XXXXXXXX")
   trap 'rm -f "$hoist_tmp"' EXIT
+  # fault
   cat <&4 >"$hoist_tmp"
+  # fault
   if [ "$(sha256sum <"$hoist_tmp")" != "$5  -" ]; then
     printf '%s: the content did not arrive whole; the old one stays\n' "$1" >&2
     exit 74
@@ -84,8 +88,11 @@ hoist_write() {
       exit 1
     }
   fi
+  # fault
   sync "$hoist_tmp"
+  # fault
   mv -fT "$hoist_tmp" "$1"
+  # fault
   trap - EXIT
   sync "${hoist_dir:-/}"
 }

@@ -5,6 +5,8 @@ use std::fmt;
 /// The class of a failure. `ping` and the summary name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
+    /// The user's ssh configuration does not say a way that can be gone.
+    Configuration,
     /// The host name does not resolve.
     Name,
     /// Nothing listens there, or the way is closed (refused, reset, unreachable).
@@ -29,6 +31,7 @@ impl Cause {
     /// In a word or two, for tables.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Configuration => "configuration",
             Self::Name => "name not found",
             Self::Refused => "refused",
             Self::Timeout => "timeout",

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Cause, Connection, Exit, Failure, Output, Process};
 
@@ -18,9 +19,21 @@ use super::{Cause, Connection, Exit, Failure, Output, Process};
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Processes on this machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LocalConnection {
+    user: String,
     execs: usize,
+}
+
+impl Default for LocalConnection {
+    fn default() -> Self {
+        Self { user: own_user(), execs: 0 }
+    }
+}
+
+/// The user who runs this.
+pub fn own_user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned())
 }
 
 impl LocalConnection {
@@ -33,17 +46,22 @@ impl LocalConnection {
 impl Connection for LocalConnection {
     fn exec(&mut self, command: &str) -> Result<Box<dyn Process>, Failure> {
         self.execs += 1;
-        let process = LocalProcess::start(command);
+        let process = LocalProcess::start(Command::new("/bin/sh").args(["-c", command]));
         Ok(Box::new(process.map_err(|error| Failure::new(Cause::LoginShell, format!("`/bin/sh` cannot be started: {error}")))?))
     }
 
     fn execs(&self) -> usize {
         self.execs
     }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
 }
 
 /// A child of ours.
-struct LocalProcess {
+pub(super) struct LocalProcess {
+    pid: u32,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
@@ -55,9 +73,9 @@ struct LocalProcess {
 }
 
 impl LocalProcess {
-    fn start(command: &str) -> io::Result<Self> {
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", command])
+    /// Starts `command`, in a process group of its own.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -70,8 +88,17 @@ impl LocalProcess {
         {
             ioctl_fionbio(fd, true)?;
         }
+        let pid = child.id();
         let (over, status) = watch(child)?;
-        Ok(Self { stdin, stdout, stderr, over, status, exited: false, kept: VecDeque::new() })
+        Ok(Self { pid, stdin, stdout, stderr, over, status, exited: false, kept: VecDeque::new() })
+    }
+
+    /// Ends it and its children, if it is not over.
+    pub fn end(&mut self) {
+        let gone = self.exited || self.wait(false, Instant::now()).is_err();
+        if let (false, Some(group)) = (gone || self.exited, i32::try_from(self.pid).ok().and_then(Pid::from_raw)) {
+            let _ = kill_process_group(group, Signal::TERM);
+        }
     }
 
     /// Reads what is there now, both outputs in turn. Gives whether anything was.
@@ -203,7 +230,6 @@ fn lost(error: io::Error) -> Failure {
 
 /// As SSH names signals: those that it has a name for.
 fn signal_name(signal: i32) -> String {
-    use rustix::process::Signal;
     let named = [
         (Signal::ABORT, "ABRT"),
         (Signal::ALARM, "ALRM"),

@@ -7,15 +7,19 @@ mod failure;
 pub mod http;
 pub mod known_hosts;
 pub mod local;
+mod openssh;
 mod public_key;
 pub mod ssh;
+mod ssh_config;
 
 use std::time::Instant;
 
 pub use failure::{Cause, Failure};
 pub use local::LocalConnection;
+pub use openssh::OpenSshConnection;
 pub use public_key::PublicKey;
-pub use ssh::{HostKeyPolicy, HostKeys, Keys, SshConnection, SshTarget};
+pub use ssh::{HostKeyPolicy, HostKeys, Keys, KnownAs, Patience, SshConnection, SshTarget, Way};
+pub use ssh_config::{SshConfig, Wanted};
 
 /// A way to start processes on one host.
 pub trait Connection: Send {
@@ -28,6 +32,9 @@ pub trait Connection: Send {
 
     /// How many processes were started so far (law 3 is tested with it).
     fn execs(&self) -> usize;
+
+    /// The user that processes on the host belong to.
+    fn user(&self) -> &str;
 }
 
 /// A running process on a host: bytes in, bytes out. Dropping it closes its input and lets go of it.

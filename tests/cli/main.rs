@@ -74,7 +74,7 @@ impl std::fmt::Display for Transcript {
 
 /// A port that counts who calls, and hangs up.
 fn counting_port() -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = calls.clone();

@@ -1,6 +1,6 @@
 //! The certbot role against pebble, an ACME server for tests, on the same host.
 
-use crate::machine::{Machine, Project};
+use crate::machine::{Machine, Project, root, text};
 use crate::pebble;
 
 const SITES: &str = r#"
@@ -109,4 +109,49 @@ fn certificates_are_fetched_extended_renewed_and_kept_when_the_server_fails() {
     shop.fails("Connection refused");
     shop.fails("four times within the hour");
     assert_eq!(shop.serial(), third);
+}
+
+#[test]
+fn certbot_comes_from_a_venv_and_goes_back_to_debian() {
+    let Some(shop) = Shop::up("bookworm") else { return };
+    // The host gets the wheels from this machine, which may know a way to PyPI.
+    let wheels = root(&shop.machine).join("srv/wheels");
+    let version = "5.8.0";
+    let pip = "python3 -m venv /tmp/pip-$$ && /tmp/pip-$$/bin/pip";
+    let words = format!(
+        "{pip} download -q --python-version 3.11 --only-binary=:all: -d {} certbot=={version} 2>&1; status=$?; rm -rf /tmp/pip-$$; exit $status",
+        wheels.display()
+    );
+    let fetched = std::process::Command::new("sh").args(["-c", &words]).output().expect("a shell runs");
+    if !fetched.status.success() {
+        println!("skipped: PyPI is not reached: {}", text(&fetched.stdout).trim());
+        return;
+    }
+    let from = |from: &str| {
+        let from = format!(
+            "certbot_from: {from}\ncertbot_version: {version}\ncertbot_pip_environment: {{ PIP_NO_INDEX: '1', PIP_FIND_LINKS: /srv/wheels }}\n"
+        );
+        let rest = format!("{SITES}{}certbot_certificates: {{ shop: [shop.test] }}\n", pebble::VARIABLES);
+        shop.project.file("group_vars/web.yml", &format!("{from}{rest}"));
+    };
+    from("venv");
+    shop.project.does_as_planned();
+    shop.project.converge();
+    assert_eq!(shop.page("shop.test"), "page\n");
+    assert_eq!(
+        shop.machine.sh("certbot --version; systemctl is-active certbot.timer; dpkg -l certbot 2>/dev/null | grep -c ^ii || true"),
+        format!("certbot {version}\nactive\n0\n")
+    );
+    let first = shop.serial();
+    shop.machine.sh("sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/shop.conf; systemctl start certbot.service");
+    let second = shop.serial();
+    assert_ne!(first, second, "{}", shop.machine.sh("journalctl -u certbot --no-pager | tail -20"));
+    // Back, with the certificate that is there.
+    from("debian");
+    shop.project.converge();
+    assert_eq!(shop.serial(), second);
+    assert_eq!(
+        shop.machine.sh("command -v certbot; systemctl is-active certbot.timer; systemctl is-enabled certbot.timer; ls /opt"),
+        "/usr/bin/certbot\nactive\nenabled\n"
+    );
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::Value as Json;
 use tempfile::TempDir;
 
 /// A host that is gone with the test.
@@ -28,6 +29,11 @@ pub fn testhost(words: &[&str]) -> Result<String, String> {
 /// Where the script keeps its key.
 pub fn key() -> PathBuf {
     PathBuf::from(std::env::var("TESTHOST_DIR").unwrap_or_else(|_| "/var/tmp/hoist-testhost".to_string())).join("id")
+}
+
+/// Where the disk of a host is on this machine.
+pub fn root(machine: &Machine) -> PathBuf {
+    key().with_file_name("hosts").join(&machine.name).join("root")
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -135,6 +141,30 @@ impl Project {
         run
     }
 
+    /// A plan and then a run, which must change what the plan said and nothing else (U02). Handlers do not count. The
+    /// steps that the plan could say nothing about, for they ask about something that is not there yet; none of them
+    /// changed anything either.
+    pub fn does_as_planned(&self) -> Vec<String> {
+        let events = |words: &[&str]| {
+            let run = self.hoist(words);
+            assert_eq!(run.status, 0, "{run}");
+            run.stdout
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+                .collect::<Vec<Json>>()
+        };
+        let plan = events(&["plan", "env=test", "--json"]);
+        let verdict = |name: &'static str| move |event: &Json| event["verdict"] == name;
+        let planned = steps(&plan, |event| verdict("change")(event) || verdict("perhaps")(event));
+        let notified = plan.iter().flat_map(|event| event["notify"].as_array().into_iter().flatten().filter_map(Json::as_str));
+        let handlers: Vec<&str> = notified.filter_map(|key| Some(key.split_once('/')?.1)).collect();
+        let run = events(&["provision", "env=test", "--yes", "--json"]);
+        let mut done = steps(&run, |event| event["event"] == "step_result");
+        done.retain(|name| !handlers.contains(&name.as_str()));
+        assert_eq!(planned, done, "what was planned, and what was done");
+        steps(&plan, verdict("later"))
+    }
+
     /// [`Project::provision`] twice: the second time nothing changes (law 2).
     pub fn converge(&self) -> Run {
         let first = self.provision();
@@ -142,6 +172,14 @@ impl Project {
         assert!(second.stdout.contains("0 changes"), "the second run changes something: {second}");
         first
     }
+}
+
+/// The names of the steps that events tell of, as often as they do, sorted.
+fn steps(events: &[Json], told: impl Fn(&Json) -> bool) -> Vec<String> {
+    let mut names: Vec<String> =
+        events.iter().filter(|event| told(event)).map(|event| event["step"].as_str().expect("a name").to_string()).collect();
+    names.sort();
+    names
 }
 
 /// What hoist printed, and how it ended.

@@ -2,6 +2,7 @@
 
 mod certbot;
 mod common;
+mod deadlines;
 mod deploy;
 mod faults;
 mod fleet;
@@ -11,8 +12,11 @@ mod matrix;
 mod once;
 mod parity;
 mod pebble;
+mod points;
 mod postgresql;
 mod programs;
+mod reach;
+mod relay;
 mod roles;
 mod run;
 mod runtimes;

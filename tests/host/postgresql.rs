@@ -118,6 +118,9 @@ fn settings_that_postgresql_does_not_take_leave_it_running_with_the_old_ones() {
     database.fails("x1", "postgresql_settings: { shared_buffers: 7TB }\n", "it runs with the ones before");
     assert!(database.lets_in("x1"), "it was not taken down");
     assert_eq!(database.machine.sh(files), before);
+    // Debian's next release has another version, which must not start with nothing in it.
+    database.fails("x1", "postgresql_version: \"17\"\n", "the databases are in PostgreSQL 15");
+    database.machine.sh("test ! -e /etc/postgresql/17");
     // Another port: while it waits for the restart, the server is found at the old one.
     database.converges("x2", "postgresql_port: 5433\npostgresql_settings: { max_connections: 43 }\n");
     assert_eq!(database.ask("'port=5433 dbname=shop'", "show max_connections"), "43\n");

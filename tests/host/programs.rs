@@ -89,10 +89,12 @@ fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
     assert_eq!(programs.machine.sh("systemctl list-units --all --plain --no-legend 'app-many*'; ls /etc/systemd_app"), "update\n");
 }
 
-// S07
+// S07, U02
 #[test]
 fn units_restart_when_they_changed_and_stop_when_they_are_gone() {
     let Some(programs) = Programs::up("systemd") else { return };
+    programs.given("  two: { command: /bin/sleep 2002, user: www-data }\n");
+    programs.project.does_as_planned();
     programs.broken_is_told_and_put_right();
     let (one, two) = (programs.pids("1001"), programs.pids("2002"));
     let values =

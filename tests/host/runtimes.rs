@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::machine::{Machine, Project, key, text};
+use crate::machine::{Machine, Project, root, text};
 
 const TAG_OF_PYENV: &str = "v2.8.1";
 const TAG_OF_NVM: &str = "v0.40.6";
@@ -29,11 +29,6 @@ fn source(machine: &Machine, name: &str, variable: &str, home: &str, url: &str, 
     machine.sh("git config --system --add safe.directory '*'");
     let wanted = format!("git -C /srv/{name}.git rev-parse -q --verify {tag}^0 || git -C /srv/{name}.git rev-parse HEAD");
     Some(machine.sh(&wanted).trim().to_string())
-}
-
-/// Where the disk of a host is on this machine.
-fn root(machine: &Machine) -> PathBuf {
-    key().with_file_name("hosts").join(&machine.name).join("root")
 }
 
 /// A project with these roles for the user `shop`, and a role after them that writes down the paths it is told.
@@ -85,6 +80,7 @@ git push -q origin HEAD:refs/heads/definitions
 git rev-parse HEAD
 "#;
 
+// U02
 #[test]
 fn pyenv_installs_stand_in_versions_side_by_side_and_a_failed_build_leaves_nothing() {
     let Some(machine) = Machine::up() else { return };
@@ -103,8 +99,8 @@ fn pyenv_installs_stand_in_versions_side_by_side_and_a_failed_build_leaves_nothi
         project.file("group_vars/web.yml", &text);
     };
     variables("python_versions: [\"9.9.1\"]\n");
-    let plan = project.hoist(&["plan", "env=test"]);
-    assert_eq!(plan.status, 0, "a pristine host can be planned: {plan}");
+    let later = project.does_as_planned();
+    assert!(later.is_empty(), "nothing is there yet, and all is planned: {later:?}");
     project.converge();
     assert_eq!(machine.sh("cat /srv/paths; $(cat /srv/paths)"), "/home/shop/.pyenv/versions/9.9.1/bin/python\nPython 9.9.1\n");
     assert_eq!(login(&machine, "shop", "python"), "Python 9.9.1\n");
@@ -262,14 +258,15 @@ git config --system --add safe.directory '*'
 git rev-parse HEAD
 "#;
 
+// U02
 #[test]
 fn with_a_stand_in_for_nvm_versions_stand_side_by_side_and_a_failed_one_leaves_nothing() {
     let Some(machine) = Machine::up() else { return };
     let commit = machine.sh(STAND_IN);
     let with = nvm_project(&machine, commit.trim());
     let first = with("node_versions: [99.0.1]\n");
-    let plan = first.hoist(&["plan", "env=test"]);
-    assert_eq!(plan.status, 0, "a pristine host can be planned: {plan}");
+    let later = first.does_as_planned();
+    assert!(later.is_empty(), "nothing is there yet, and all is planned: {later:?}");
     first.converge();
     assert_eq!(login(&machine, "shop", "node"), "v99.0.1\n");
     with("node_versions: [99.0.2]\n").converge();

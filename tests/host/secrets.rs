@@ -102,6 +102,29 @@ fn no_process_on_either_side_has_a_secret_in_its_arguments_or_environment() {
     assert!(found.iter().any(|found| found.starts_with("cmdline")) && found.iter().any(|found| found.starts_with("environ")), "{found:?}");
 }
 
+// V02
+#[test]
+fn the_password_of_a_postgresql_user_never_reaches_the_host_and_its_hash_no_process() {
+    let Some(machine) = Machine::up() else { return };
+    let (project, identity) = project(&machine, "deploy");
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [postgresql]\n");
+    project.file("group_vars/web.yml", "postgresql_users:\n  shop: { password: \"{{ password }}\" }\n");
+    let stop = Arc::new(AtomicBool::new(false));
+    let samplers = [CANARY, "SCRAM-SHA-256$"].map(|canary| sampler(stop.clone(), canary));
+    let runs = [(); 2].map(|()| project.hoist(&["provision", "env=test", "--yes", "--identity", &identity]));
+    stop.store(true, Ordering::Relaxed);
+    for sampler in samplers {
+        assert_eq!(sampler.join().expect("no panic").1, Vec::<String>::new());
+    }
+    runs.iter().for_each(clean);
+    assert!(runs[0].status == 0 && runs[1].stdout.contains("0 changes"), "{}{}", runs[0], runs[1]);
+    assert!(runs.iter().all(|run| !format!("{run}").contains("SCRAM-SHA-256$")), "{}", runs[0]);
+    machine.sh(&format!("PGPASSWORD={CANARY} psql -Xq 'host=127.0.0.1 user=shop dbname=postgres' -c 'select 1'"));
+    machine.sh("journalctl --sync; journalctl --flush");
+    let kept = "printf %s canary-7Tq9 > /root/pattern; printf %s -xyzzy >> /root/pattern; grep -rlFf /root/pattern /var /tmp /run /home /etc /dev/shm 2>/dev/null || true";
+    assert_eq!(machine.sh(kept), "");
+}
+
 // V01, V03, V04
 #[test]
 fn a_run_and_its_failure_leave_no_trace_of_a_secret() {

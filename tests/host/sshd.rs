@@ -94,6 +94,15 @@ impl Sshd {
         true
     }
 
+    /// Ends all of its sessions at once; it listens on.
+    pub fn kill_sessions(&self) {
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &self.server.id().to_string()]).output().expect("ps runs");
+        for pid in String::from_utf8_lossy(&children.stdout).split_whitespace() {
+            // The one that carries the bytes may be a child of it.
+            let _ = Command::new("sh").args(["-c", &format!("kill -KILL $(ps -o pid= --ppid {pid}) {pid}")]).status();
+        }
+    }
+
     /// `kind base64` of the host key of that kind.
     pub fn host_key(&self, kind: &str) -> String {
         public_half(&self.path(&format!("host_{kind}")))
@@ -112,7 +121,7 @@ impl Sshd {
 
     /// The server, with these keys.
     pub fn target(&self, keys: Keys) -> SshTarget {
-        SshTarget { host: "127.0.0.1".to_owned(), port: self.port, user: self.user.clone(), keys }
+        SshTarget::new("127.0.0.1", self.port, &self.user, keys)
     }
 
     /// The server, with the key file that it lets in.
@@ -166,7 +175,7 @@ impl SshAgent {
         let socket = folder.path().join("agent");
         let agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().expect("ssh-agent runs");
         let until = Instant::now() + Duration::from_secs(20);
-        while !socket.exists() && Instant::now() < until {
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         let agent = Self { socket, agent, _folder: folder };

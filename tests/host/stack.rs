@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::machine::{Machine, Project, Run};
+use crate::machine::{Machine, Project};
 use crate::{pebble, run};
 
 /// All that a user writes, beside the names of the ACME server's tests.
@@ -30,14 +30,6 @@ postgresql_databases:
 const API: &str =
     "require('http').createServer((_, answer) => answer.end('api on ' + process.env.DATABASE + '\\n')).listen(8002, '127.0.0.1')";
 
-/// The names of the steps that an event of this sort tells of, as often as it does, sorted.
-fn steps(run: &Run, told: impl Fn(&Json) -> bool) -> Vec<String> {
-    let lines = run.stdout.lines().map(|line| serde_json::from_str::<Json>(line).unwrap_or_else(|error| panic!("{error}: {line}")));
-    let mut names: Vec<String> = lines.filter(|line| told(line)).map(|line| line["step"].as_str().expect("a name").to_string()).collect();
-    names.sort();
-    names
-}
-
 fn whole_stack(suite: &str) {
     let Some(machine) = Machine::up_with(&["--suite", suite]) else { return };
     machine.sh("echo 'LogLevel VERBOSE' > /etc/ssh/sshd_config.d/verbose.conf; systemctl restart ssh");
@@ -47,20 +39,9 @@ fn whole_stack(suite: &str) {
     project.file("environments/test/assets/acme-ca.pem", &pebble::start(&machine));
     machine.sh(&format!("mkdir /srv/shop; echo page >/srv/shop/index.html; cat >/srv/api.js <<'END'\n{API}\nEND"));
 
-    // U02: nothing is there yet, and the plan names what will be done.
-    let plan = project.hoist(&["plan", "env=test", "--json"]);
-    assert_eq!(plan.status, 0, "{plan}");
-    let verdict =
-        |verdicts: &[&str]| steps(&plan, |event| event["event"] == "plan_step" && verdicts.iter().any(|name| event["verdict"] == *name));
-    let (planned, later) = (verdict(&["change", "perhaps"]), verdict(&["later"]));
-    let first = project.hoist(&["provision", "env=test", "--yes", "--json"]);
-    assert_eq!(first.status, 0, "{first}");
-    let done = steps(&first, |event| event["event"] == "step_result");
-    let handlers = ["reload nginx", "read units again", "update supervisor", "take the time of dumps"];
-    let handler = |name: &String| handlers.contains(&name.as_str()) || name.starts_with("PostgreSQL takes");
-    let done: Vec<String> = done.into_iter().filter(|name| !handler(name)).collect();
-    assert_eq!(planned, done, "what was planned, and what was done");
-    // Nobody can ask about the unit of a package that is not there yet. It comes enabled and started.
+    // U02: nothing is there yet, and the plan names what will be done. Nobody can ask about the unit of a package that
+    // is not there; it comes enabled and started.
+    let later = project.does_as_planned();
     assert!(later.iter().all(|name| name.contains("runs") || name.contains("starts with") || name.contains("in time")), "{later:?}");
 
     let before = run::execs(&machine);

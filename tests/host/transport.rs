@@ -1,13 +1,18 @@
 //! The transport against a real sshd, and against servers that mean no good.
 
+mod command;
 mod hostile;
+mod jumps;
 mod keys;
 mod known;
+mod openssh;
 mod process;
+mod silence;
+mod ways;
 
 use std::time::{Duration, Instant};
 
-use hoist::transport::ssh::{HostKeys, SshConnection, SshTarget};
+use hoist::transport::ssh::{HostKeys, Patience, SshConnection, SshTarget};
 use hoist::transport::{Connection, Exit, Failure, Output, Process};
 
 /// Longer than anything here takes.
@@ -18,7 +23,7 @@ fn soon() -> Instant {
 }
 
 fn connect(target: &SshTarget, known: &HostKeys) -> Result<SshConnection, Failure> {
-    SshConnection::connect(target, known, LONG)
+    SshConnection::connect(target, known, Patience::to_connect(LONG))
 }
 
 /// Why there is no connection.
@@ -38,7 +43,7 @@ fn drain(process: &mut dyn Process) -> (Vec<u8>, Vec<u8>, Exit) {
     }
 }
 
-fn run(connection: &mut SshConnection, command: &str) -> (String, String, Exit) {
+fn run(connection: &mut dyn Connection, command: &str) -> (String, String, Exit) {
     let (stdout, stderr, exit) = drain(&mut *connection.exec(command).expect("it starts"));
     (String::from_utf8(stdout).expect("text"), String::from_utf8(stderr).expect("text"), exit)
 }

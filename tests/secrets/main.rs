@@ -4,6 +4,7 @@
 mod bad;
 mod cctv;
 mod edit;
+mod example;
 mod git;
 mod import;
 mod interop;

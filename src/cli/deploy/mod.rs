@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub use ground::{Ground, Screen};
 
 use super::selection::{Hosts, Words};
-use super::{ExitCode, Outcome, Stop, consent, said};
+use super::{ExitCode, Outcome, Stop, consent, load, said};
 use crate::deploy::app::App;
 use crate::deploy::choose::{self, Seen};
 use crate::deploy::notify::{self, Message, Moment};
@@ -172,8 +172,8 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     screen.show(output, names.clone());
     let run_line = said::run_line(&format!("hoist {verb} env={environment}"));
     let never = Interrupt::new();
-    let confirm = std::time::Duration::from_secs(ground.project.config.settings.confirm_timeout.into());
-    let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, interrupt };
+    let (confirm, limits) = load::patience(&ground.project.config.settings);
+    let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, limits, interrupt };
     let (orders, calm) = (orders(said::interrupt()), orders(&never));
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);

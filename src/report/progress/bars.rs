@@ -1,10 +1,10 @@
 //! Bars: one for each of about a dozen hosts, those that do most first, and a total. They stay in place, and nothing
 //! of them is left when they are dropped.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::{Event, Phase};
@@ -14,6 +14,8 @@ use crate::report::words::count;
 const VISIBLE: usize = 12;
 /// Characters of a step that are shown beside its output.
 const BESIDE_OUTPUT: usize = 40;
+/// A step that printed nothing for so long is told to be silent.
+const SILENCE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(125);
 
 /// The bars of a run.
@@ -35,6 +37,8 @@ struct Host {
     phase: Phase,
     step: String,
     output: String,
+    /// When the output was heard; nothing yet: `None`.
+    heard: Arc<Mutex<Option<Instant>>>,
     bar: Option<ProgressBar>,
 }
 
@@ -90,8 +94,8 @@ impl State {
             }
         } else {
             let at = at.unwrap_or_else(|| {
-                let (step, output) = (String::new(), String::new());
-                self.hosts.push(Host { name: name.to_string(), phase: Phase::Connecting, step, output, bar: None });
+                let (step, output, heard) = (String::new(), String::new(), Arc::default());
+                self.hosts.push(Host { name: name.to_string(), phase: Phase::Connecting, step, output, heard, bar: None });
                 self.hosts.len() - 1
             });
             self.hosts[at].take(event);
@@ -116,8 +120,14 @@ impl State {
 
     /// Gives a bar to a host, above those of the hosts that began later.
     fn show(&mut self, at: usize) {
-        let template = format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}", self.names);
-        let bar = ProgressBar::new_spinner().with_style(style(&template)).with_prefix(escape(&self.hosts[at].name));
+        let template = format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}{{silent:.yellow}}", self.names);
+        let heard = Arc::clone(&self.hosts[at].heard);
+        // Asked with each drawing: the age of the last line grows while nothing happens.
+        let silent = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let _ = text.write_str(&silence(*heard.lock().unwrap_or_else(PoisonError::into_inner)));
+        };
+        let bar =
+            ProgressBar::new_spinner().with_style(style(&template).with_key("silent", silent)).with_prefix(escape(&self.hosts[at].name));
         let below = self.hosts[at + 1..].iter().find_map(|host| host.bar.as_ref()).unwrap_or(&self.total);
         let bar = self.multi.insert_before(below, bar);
         bar.enable_steady_tick(TICK);
@@ -145,18 +155,24 @@ impl Host {
             Event::Phase(phase) => {
                 self.phase = phase;
                 self.step = String::new();
-                self.output = String::new();
+                self.say(None);
                 self.restart();
             }
             Event::StepStarted { name, number, of } => {
                 self.step = format!("{number}/{of} {}", escape(name));
-                self.output = String::new();
+                self.say(None);
                 self.restart();
             }
-            Event::Output(line) => self.output = escape(line),
+            Event::Output(line) => self.say(Some(&line)),
             Event::StepDone { .. } => {}
         }
         self.show();
+    }
+
+    /// Takes the last line that a step printed.
+    fn say(&mut self, line: Option<&[u8]>) {
+        self.output = line.map(escape).unwrap_or_default();
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = line.map(|_| Instant::now());
     }
 
     fn weight(&self) -> u8 {
@@ -187,6 +203,11 @@ impl Host {
             output => format!("{} | {output}", what.chars().take(BESIDE_OUTPUT).collect::<String>().trim_end()),
         });
     }
+}
+
+/// How old the last line is, once that is worth a word.
+fn silence(heard: Option<Instant>) -> String {
+    heard.map(|heard| heard.elapsed()).filter(|age| *age >= SILENCE).map(|age| format!(" ({} s ago)", age.as_secs())).unwrap_or_default()
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -1,6 +1,6 @@
 //! Packages that are to be gone, and what goes with them.
 
-use super::steps;
+use super::{lists, steps};
 use crate::resource::{Action, Change, Guard, Probe, Reply, Unreadable};
 use crate::shell::Script;
 
@@ -17,6 +17,7 @@ impl Remove {
     pub fn probe(&self, probe: &mut Probe) {
         self.names.iter().for_each(|name| probe.package(name));
         probe.guard(&self.simulation());
+        probe.apt();
     }
 
     fn simulation(&self) -> Guard {
@@ -59,7 +60,7 @@ impl Remove {
             return Ok(None);
         }
         going.sort_by_key(|step| (!self.names.iter().any(|name| name == step.name), step.name));
-        let mut change = Change::new(Action::Delete, Script::new());
+        let mut change = lists::prepare(Change::new(Action::Delete, Script::new()), reply.apt()?, None);
         for step in &going {
             let version = step.old.unwrap_or_default();
             let named = self.names.iter().any(|name| name == step.name);

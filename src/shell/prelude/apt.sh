@@ -30,7 +30,12 @@ hoist_apt_update() {
     hoist_tries=$((hoist_tries - 1))
     case $hoist_tries:$hoist_said in
       0:*) ;;
-      *'Could not get lock'*) sleep 10; continue ;;
+      *'Could not get lock'*)
+        # With the number and the name of who holds it.
+        printf 'waiting: %s\n' "$(printf '%s\n' "$hoist_said" | grep -m 1 'Could not get lock')"
+        sleep 10
+        continue
+        ;;
     esac
     printf '%s\n' "$hoist_said" >&2
     return 1

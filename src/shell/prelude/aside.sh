@@ -18,7 +18,9 @@ hoist_aside() {
   fi
   hoist_number=1000
   while [ -e "$hoist_dir/$hoist_number" ]; do hoist_number=$((hoist_number + 1)); done
+  # fault
   sync "$hoist_dir/new/path" "$hoist_dir/new"
+  # fault
   mv -T "$hoist_dir/new" "$hoist_dir/$hoist_number"
   sync "$hoist_dir"
 }
@@ -65,6 +67,8 @@ hoist_back() {
     esac
   done
   [ -z "$hoist_bad" ] || return 1
+  # fault
   rm -f "$hoist_pending/$1"
+  # fault
   rm -rf "$hoist_state/aside/$1"
 }

@@ -1,7 +1,10 @@
 //! Whether a host is who it should be: known_hosts and the user's policy, before anything is said to the host.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use super::target::KnownAs;
 use crate::transport::known_hosts::{self, KnownHosts, Verdict};
 use crate::transport::{Cause, Failure, PublicKey};
 
@@ -28,7 +31,9 @@ pub enum HostKeyPolicy {
 pub struct HostKeys {
     environment: String,
     file: PathBuf,
-    known: KnownHosts,
+    known: Arc<KnownHosts>,
+    /// What is known with other files than the usual ones, by those files.
+    special: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
     policy: HostKeyPolicy,
 }
 
@@ -36,18 +41,36 @@ impl HostKeys {
     /// Reads the `file` of `environment` (new keys are recorded there) and then `others`, which may be missing:
     /// usually [`known_hosts::usual_files`].
     pub fn read(environment: &str, file: &Path, others: &[PathBuf], policy: HostKeyPolicy) -> Self {
-        let files: Vec<PathBuf> = std::iter::once(file).chain(others.iter().map(PathBuf::as_path)).map(Path::to_owned).collect();
-        Self { environment: environment.to_owned(), file: file.to_owned(), known: KnownHosts::read(&files), policy }
+        let known = Arc::new(read(file, others));
+        Self { environment: environment.to_owned(), file: file.to_owned(), known, special: Mutex::default(), policy }
     }
 
-    /// What is known of all hosts.
-    pub fn known(&self) -> &KnownHosts {
-        &self.known
+    /// What is known where this host is looked up.
+    fn known(&self, host: &KnownAs) -> Arc<KnownHosts> {
+        let Some(files) = &host.files else { return self.known.clone() };
+        let mut special = self.special.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        special.entry(files.clone()).or_insert_with(|| Arc::new(read(&self.file, files))).clone()
+    }
+
+    /// The file in which new keys are recorded.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What to do with keys that nobody knows.
+    pub fn policy(&self) -> HostKeyPolicy {
+        self.policy
+    }
+
+    /// Whether nobody knows the host, nor an authority or a reason against it.
+    pub fn is_unknown(&self, host: &KnownAs, key: &PublicKey) -> bool {
+        matches!(self.known(host).verdict(&host.host, host.port, key), Verdict::Unknown { .. })
     }
 
     /// The methods to ask `host` for, those of its known keys first.
-    pub(super) fn methods(&self, host: &str, port: u16) -> String {
-        let kinds = self.known.kinds(host, port);
+    pub(super) fn methods(&self, host: &KnownAs) -> String {
+        let known = self.known(host);
+        let kinds = known.kinds(&host.host, host.port);
         let mut methods = METHODS;
         // A stable sort: kinds that are not known stay in our order, behind the others.
         methods.sort_by_key(|(kind, _)| kinds.iter().position(|known| known == kind).unwrap_or(kinds.len()));
@@ -58,16 +81,19 @@ impl HostKeys {
     ///
     /// # Errors
     /// [`Cause::HostKey`] for all others, and when a new key cannot be recorded.
-    pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> Result<(), Failure> {
-        match self.known.verdict(host, port, key) {
+    pub fn check(&self, host: &KnownAs, key: &PublicKey) -> Result<(), Failure> {
+        let known_hosts = self.known(host);
+        match known_hosts.verdict(&host.host, host.port, key) {
             Verdict::Known => Ok(()),
-            Verdict::Unknown { .. } if self.policy == HostKeyPolicy::AcceptNew => known_hosts::record(&self.file, host, port, key),
+            Verdict::Unknown { .. } if self.policy == HostKeyPolicy::AcceptNew => {
+                known_hosts::record(&self.file, &host.host, host.port, key)
+            }
             Verdict::Unknown { authority } => {
                 let mut failure = Failure::new(Cause::HostKey, format!("the host key is unknown: {key}"));
                 if let Some(place) = authority {
                     failure = failure.remedy(format!("{place} trusts an authority, which hoist cannot check: it needs the key itself"));
                 }
-                for remark in self.known.remarks() {
+                for remark in known_hosts.remarks() {
                     failure = failure.remedy(remark);
                 }
                 Err(failure.remedy("compare the fingerprint and record the key with").remedy(self.trust_command()))
@@ -85,9 +111,16 @@ impl HostKeys {
         }
     }
 
-    fn trust_command(&self) -> String {
+    /// The command that records keys.
+    pub fn trust_command(&self) -> String {
         format!("hoist hosts trust env={}", self.environment)
     }
+}
+
+/// The environment's own file and then the others.
+fn read(file: &Path, others: &[PathBuf]) -> KnownHosts {
+    let files: Vec<PathBuf> = std::iter::once(file).chain(others.iter().map(PathBuf::as_path)).map(Path::to_owned).collect();
+    KnownHosts::read(&files)
 }
 
 /// The methods to ask a stranger for.
@@ -111,12 +144,16 @@ mod tests {
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKemlQ5c1z1V2+z48XK1leN4Gdv8trzqkcKRXP/ErIzW";
     const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKemlQ5c1z1V2+z48XK1leN4Gdv8trzqkcKRXP/ErIzX";
 
+    fn named(host: &str) -> KnownAs {
+        KnownAs { host: host.to_owned(), port: 22, files: None }
+    }
+
     fn failure(text: &str) -> Failure {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("known_hosts"), text).expect("written");
         let keys = HostKeys::read("prod", &folder.path().join("known_hosts"), &[], HostKeyPolicy::Strict);
         let key = PublicKey::of_host("ssh-ed25519", &KEY[12..]).expect("it is whole");
-        let mut failure = keys.check("web1", 22, &key).expect_err("refused");
+        let mut failure = keys.check(&named("web1"), &key).expect_err("refused");
         for text in failure.remedy.iter_mut().chain([&mut failure.message]) {
             *text = text.replace(&format!("{}/", folder.path().display()), "");
         }
@@ -161,7 +198,7 @@ mod tests {
         let file = folder.path().join("known_hosts");
         std::fs::write(&file, "web1 ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCYiScNqazzitGFJsSL8/cVvk7YsmHBfihpNM+yjUjblanbDMhAgjcmokMjM3JmJZ1TPAXudtxSVM75oD78+cTA=\n").expect("written");
         let keys = HostKeys::read("prod", &file, &[], HostKeyPolicy::Strict);
-        assert!(keys.methods("web1", 22).starts_with("ecdsa-sha2-nistp256,ssh-ed25519,ecdsa-sha2-nistp384"));
-        assert_eq!(keys.methods("web2", 22), any_method());
+        assert!(keys.methods(&named("web1")).starts_with("ecdsa-sha2-nistp256,ssh-ed25519,ecdsa-sha2-nistp384"));
+        assert_eq!(keys.methods(&named("web2")), any_method());
     }
 }

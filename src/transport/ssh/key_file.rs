@@ -12,7 +12,7 @@ use crate::transport::public_key::field;
 
 /// A private key file that could be read.
 pub struct KeyFile {
-    /// Its text, unless it is encrypted.
+    /// Its text, unless it is encrypted, or only the public half is there.
     pub private: Option<String>,
     /// Its public half, from the file itself or the `.pub` beside it.
     pub public: Option<PublicKey>,
@@ -42,7 +42,16 @@ impl KeyFile {
     /// Reads the key file at `path`; a leading `~` is the user's home.
     pub fn read(path: &Path) -> Result<Self, Unusable> {
         let path = &at_home(path);
-        let mut file = File::open(path)?;
+        let mut file = match File::open(path) {
+            // The agent may have the other half.
+            Err(error) if error.kind() == ErrorKind::NotFound && beside(path).is_some() => {
+                return Ok(Self { private: None, public: beside(path) });
+            }
+            other => other?,
+        };
+        if let Some(public) = path.extension().filter(|extension| *extension == "pub").and_then(|_| public_in(path)) {
+            return Ok(Self { private: None, public: Some(public) });
+        }
         let metadata = file.metadata()?;
         if metadata.uid() == rustix::process::getuid().as_raw() && metadata.mode() & 0o077 != 0 {
             return Err(Unusable::TooOpen);
@@ -83,7 +92,11 @@ fn openssh(text: &str) -> Option<(Vec<u8>, PublicKey)> {
 fn beside(path: &Path) -> Option<PublicKey> {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
-    let text = fs::read_to_string(PathBuf::from(name)).ok()?;
+    public_in(Path::new(&name))
+}
+
+fn public_in(path: &Path) -> Option<PublicKey> {
+    let text = fs::read_to_string(path).ok()?;
     PublicKey::from_blob(&BASE64_STANDARD.decode(text.split_whitespace().nth(1)?).ok()?)
 }
 
@@ -120,6 +133,18 @@ mod tests {
             assert_eq!(key.private.is_none(), encrypted, "{arguments:?}");
             assert_eq!(key.public, beside(&path), "{arguments:?}");
             assert!(key.public.is_some());
+        }
+    }
+
+    #[test]
+    fn the_public_half_alone_names_a_key_of_the_agent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let Some(path) = made(folder.path(), &["-t", "ed25519", "-N", ""]) else { return };
+        let public = beside(&path);
+        fs::remove_file(&path).expect("removed");
+        for path in [path.clone(), path.with_extension("pub")] {
+            let key = KeyFile::read(&path).expect("its public half is there");
+            assert!(key.private.is_none() && key.public == public && public.is_some(), "{}", path.display());
         }
     }
 

@@ -90,7 +90,11 @@ impl Login<'_> {
         if !keys.named.is_empty() {
             return self.any_file(&keys.named, true);
         }
-        for identity in 0..self.agent.identities.len() {
+        // Those that the user has files for come first: hosts end a login after too many keys.
+        let files: Vec<_> = keys.usual.iter().filter_map(|path| KeyFile::read(path).ok()?.public).collect();
+        let mut identities: Vec<usize> = (0..self.agent.identities.len()).collect();
+        identities.sort_by_key(|at| !files.iter().any(|public| public.blob() == self.agent.identities[*at].blob()));
+        for identity in identities {
             if self.by_agent(identity, None)? {
                 return Ok(true);
             }
@@ -140,9 +144,9 @@ impl Login<'_> {
             }
             (None, Some(identity)) => self.by_agent(identity, Some(name)),
             (None, None) => {
-                self.remedy.push("unlock that key for the agent:".to_owned());
+                self.remedy.push("give that key to the agent:".to_owned());
                 self.remedy.push(format!("ssh-add {}", path.display()));
-                self.tried.push(Tried { key: name, public, outcome: "encrypted, and not in the agent".to_owned() });
+                self.tried.push(Tried { key: name, public, outcome: "encrypted or only its public half, and not in the agent".to_owned() });
                 Ok(false)
             }
         }
@@ -194,7 +198,10 @@ impl Login<'_> {
             said.push(format!("the host takes {}", methods.replace(',', ", ")));
         }
         let failure = Failure::new(Cause::Authentication, format!("no key lets `{}` in: {}", self.user, said.join("; ")));
-        let failure = self.remedy.drain(..).fold(failure, Failure::remedy);
+        let mut failure = self.remedy.drain(..).fold(failure, Failure::remedy);
+        if self.tried.iter().any(|tried| tried.public.as_ref().is_some_and(|public| public.kind().starts_with("sk-"))) {
+            failure = failure.remedy("a key on a FIDO token is best used by the system's ssh: `ansible_connection: openssh`");
+        }
         failure.remedy(format!(
             "let a key in by adding its public half to `~{}/.ssh/authorized_keys` on the host, or name another: `ansible_ssh_private_key_file`",
             self.user

@@ -1,14 +1,14 @@
 //! A process on a host: one channel of its session.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libssh2_sys::{LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED};
 use ssh2::{Channel, EXTENDED_DATA_STDERR as STDERR, ErrorCode};
 
-use super::line::{Line, ready};
+use super::line::{Line, broken, ready};
 use super::wire::Broken;
 use crate::transport::{Cause, Exit, Failure, Output, Process};
 
@@ -142,11 +142,6 @@ impl Drop for SshProcess {
         let _ = self.channel.close();
         self.line.send();
     }
-}
-
-/// What ssh2 wraps into an I/O error.
-fn broken(error: io::Error) -> Broken {
-    error.downcast::<ssh2::Error>().map_or_else(Broken::from, Broken::from)
 }
 
 fn lost(broken: Broken) -> Failure {

@@ -1,14 +1,14 @@
 //! Moves bytes between the network and libssh2, and watches over them: see `line`.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::time::{Duration, Instant};
 
 use super::dial::plain;
 use super::greeting::{Greeting, VERSION};
+use super::network::Network;
+use super::pulse::Pulse;
 
 /// How many bytes are moved at once.
 const PIECE: usize = 64 << 10;
@@ -43,8 +43,9 @@ impl From<io::Error> for Broken {
 
 /// The network on one side, libssh2 on the other.
 pub struct Wire {
-    net: TcpStream,
+    net: Box<dyn Network>,
     inner: UnixStream,
+    pulse: Pulse,
     incoming: Piece,
     outgoing: Piece,
     greeting: Option<Greeting>,
@@ -69,7 +70,7 @@ impl Piece {
     }
 
     /// Takes the next bytes from `source`: how many, or `None` when there are none yet.
-    fn fill(&mut self, source: &mut impl Read) -> io::Result<Option<usize>> {
+    fn fill(&mut self, source: &mut (impl Read + ?Sized)) -> io::Result<Option<usize>> {
         (self.sent, self.filled) = (0, 0);
         let count = at_once(|| source.read(&mut self.bytes))?;
         self.filled = count.unwrap_or(0);
@@ -77,7 +78,7 @@ impl Piece {
     }
 
     /// Gives as many bytes to `sink` as it takes now.
-    fn drain(&mut self, sink: &mut impl Write) -> io::Result<()> {
+    fn drain(&mut self, sink: &mut (impl Write + ?Sized)) -> io::Result<()> {
         while !self.is_empty() {
             match at_once(|| sink.write(&self.bytes[self.sent..self.filled]))? {
                 Some(count) => self.sent += count,
@@ -106,12 +107,13 @@ fn at_once(mut io: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize
 
 impl Wire {
     /// A wire to `net`, and the end of it that is libssh2's.
-    pub fn new(net: TcpStream) -> io::Result<(Self, UnixStream)> {
+    pub fn new(net: Box<dyn Network>, silence: Duration) -> io::Result<(Self, UnixStream)> {
         let (inner, theirs) = UnixStream::pair()?;
         inner.set_nonblocking(true)?;
         let wire = Self {
             net,
             inner,
+            pulse: Pulse::new(silence),
             incoming: Piece::new(),
             outgoing: Piece::new(),
             greeting: Some(Greeting::default()),
@@ -126,6 +128,16 @@ impl Wire {
         self.stranger = None;
     }
 
+    /// When it must be asked whether anybody is there, for nothing is heard; none before we are logged in.
+    pub fn pulse(&mut self) -> Option<&mut Pulse> {
+        self.stranger.is_none().then_some(&mut self.pulse)
+    }
+
+    /// Whether all that libssh2 has written is on its way.
+    pub fn is_clear(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
     /// Moves bytes until libssh2 has something new to read, or room to write; waits for the network if need be.
     pub fn shuttle(&mut self, deadline: Instant) -> Result<(), Broken> {
         let mut made_room = self.send();
@@ -134,14 +146,15 @@ impl Wire {
                 return Ok(());
             }
             if let Some(how) = &self.ended {
+                let how = self.net.last_words().unwrap_or_else(|| how.clone());
                 return Err(match &self.greeting {
-                    Some(greeting) => greeting.cut_short(how),
-                    None => Broken::Gone(how.clone()),
+                    Some(greeting) => greeting.cut_short(&how),
+                    None => Broken::Gone(how),
                 });
             }
             self.wait(deadline)?;
             if !self.outgoing.is_empty() {
-                made_room = self.send();
+                made_room = self.send() || self.outgoing.is_empty();
             }
         }
     }
@@ -162,10 +175,11 @@ impl Wire {
     pub fn send(&mut self) -> bool {
         let mut made_room = false;
         loop {
-            if self.outgoing.drain(&mut self.net).is_err() {
+            if self.outgoing.drain(&mut *self.net).is_err() {
                 // How it ended is for the reading side to say, which may hold unread bytes still.
                 self.outgoing.keep_last(0);
             }
+            self.pulse.sent(self.outgoing.is_empty());
             if !self.outgoing.is_empty() || !matches!(self.outgoing.fill(&mut self.inner), Ok(Some(1..))) {
                 return made_room;
             }
@@ -173,13 +187,16 @@ impl Wire {
         }
     }
 
-    /// From the network to libssh2: whether it got something to read.
-    fn receive(&mut self) -> Result<bool, Broken> {
+    /// From the network to libssh2, what is there now: whether it got something to read.
+    pub fn receive(&mut self) -> Result<bool, Broken> {
         if self.incoming.is_empty() && self.ended.is_none() {
-            match self.incoming.fill(&mut self.net) {
+            match self.incoming.fill(&mut *self.net) {
                 Ok(None) => {}
                 Ok(Some(0)) => self.ended = Some("the host closed the connection".to_owned()),
-                Ok(Some(count)) => self.heard(count)?,
+                Ok(Some(count)) => {
+                    self.pulse.heard();
+                    self.heard(count)?;
+                }
                 Err(error) => self.ended = Some(plain(&error)),
             }
         }
@@ -209,30 +226,18 @@ impl Wire {
         Ok(())
     }
 
-    fn wait(&self, deadline: Instant) -> Result<(), Broken> {
-        let mut events = PollFlags::empty();
-        if self.incoming.is_empty() {
-            events |= PollFlags::IN;
-        }
-        if !self.outgoing.is_empty() {
-            events |= PollFlags::OUT;
-        }
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&self.net, events)], timeout.as_ref()) {
-                Ok(0) => return Err(Broken::Late),
-                Ok(_) => return Ok(()),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(io::Error::from(error).into()),
-            }
+    fn wait(&mut self, deadline: Instant) -> Result<(), Broken> {
+        match self.net.wait(self.incoming.is_empty(), !self.outgoing.is_empty(), deadline) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Broken::Late),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Sends what goes at once, and ends both sides.
     pub fn hang_up(&mut self) {
         self.send();
-        let _ = self.net.shutdown(Shutdown::Both);
+        self.net.hang_up();
         let _ = self.inner.shutdown(Shutdown::Both);
     }
 }

@@ -5,11 +5,19 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hoist::transport::ssh::{HostKeyPolicy, HostKeys, Keys, SshConnection, SshTarget, fetch_host_key};
+use hoist::transport::ssh::{HostKeyPolicy, HostKeys, Keys, Patience, Shown, SshConnection, SshTarget, fetch_host_key};
 use hoist::transport::{Cause, Failure};
 
 use super::{LONG, soon};
 use crate::sshd::free_port;
+
+fn nobody_known() -> HostKeys {
+    HostKeys::read("prod", "/nonexistent/known_hosts".as_ref(), &[], HostKeyPolicy::Strict)
+}
+
+fn fetch(host: &str, port: u16, timeout: Duration) -> Result<Shown, Failure> {
+    fetch_host_key(&SshTarget::new(host, port, "nobody", Keys::default()), &nobody_known(), Patience::to_connect(timeout))
+}
 
 /// The failure to connect to a server that treats every connection with `manners`.
 fn failure_with(timeout: Duration, manners: impl Fn(TcpStream) + Send + 'static) -> Failure {
@@ -21,7 +29,7 @@ fn failure_with(timeout: Duration, manners: impl Fn(TcpStream) + Send + 'static)
         }
     });
     let began = Instant::now();
-    let failure = fetch_host_key("127.0.0.1", port, timeout).expect_err("there is no SSH");
+    let failure = fetch("127.0.0.1", port, timeout).expect_err("there is no SSH");
     assert!(began.elapsed() < timeout + LONG, "the deadline was not kept");
     failure
 }
@@ -33,9 +41,8 @@ fn flood(mut client: TcpStream, bytes: &[u8]) {
 
 #[test]
 fn nothing_listens() {
-    let target = SshTarget { host: "127.0.0.1".into(), port: free_port(), user: "nobody".into(), keys: Keys::default() };
-    let known = HostKeys::read("prod", "/nonexistent/known_hosts".as_ref(), &[], HostKeyPolicy::Strict);
-    let failure = SshConnection::connect(&target, &known, LONG).err().expect("nothing there");
+    let target = SshTarget::new("127.0.0.1", free_port(), "nobody", Keys::default());
+    let failure = SshConnection::connect(&target, &nobody_known(), Patience::to_connect(LONG)).err().expect("nothing there");
     assert_eq!((failure.cause, failure.message), (Cause::Refused, format!("127.0.0.1:{}: connection refused", target.port)));
 }
 
@@ -125,7 +132,7 @@ fn an_endless_row_of_packets() {
 
 #[test]
 fn a_name_that_does_not_resolve() {
-    let failure = fetch_host_key("no-such-host.invalid", 22, LONG).expect_err("it does not exist");
+    let failure = fetch("no-such-host.invalid", 22, LONG).expect_err("it does not exist");
     assert_eq!(failure.cause, Cause::Name);
     assert!(soon() > Instant::now());
 }

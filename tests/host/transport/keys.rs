@@ -45,6 +45,20 @@ fn every_key_of_the_agent_is_tried_not_only_the_first() {
 }
 
 #[test]
+fn keys_of_the_agent_that_the_user_has_files_for_come_first() {
+    let Some(sshd) = Sshd::start_with(&["ed25519"], "MaxAuthTries 2") else { return };
+    let files = ["a", "b", "c", "d"].map(|name| sshd.path(name));
+    for file in &files {
+        make_key(file, "ed25519", "");
+    }
+    authorize(&sshd, &["d"]);
+    let agent = SshAgent::with(&files);
+    let keys = Keys { usual: vec![sshd.path("d.pub")], ..agent.keys() };
+    connect(&sshd.target(keys), &sshd.known()).expect("it is tried before the host hangs up");
+    assert!(!sshd.log().contains("Failed publickey"), "{}", sshd.log());
+}
+
+#[test]
 fn the_usual_files_come_after_the_agent_and_no_key_is_tried_twice() {
     let Some(sshd) = Sshd::start() else { return };
     make_key(&sshd.path("first"), "ed25519", "");
@@ -74,7 +88,7 @@ fn an_encrypted_file_is_used_through_the_agent() {
     assert!(!sshd.log().contains("Failed"), "only the named key was tried:\n{}", sshd.log());
 
     let failure = refused(&sshd.target(named(&sshd.path("locked"))), &sshd.known());
-    assert!(failure.message.contains("encrypted, and not in the agent"), "{failure}");
+    assert!(failure.message.contains("and not in the agent"), "{failure}");
     assert!(failure.remedy.contains(&format!("ssh-add {}", sshd.path("locked").display())), "{:?}", failure.remedy);
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use hoist::transport::ssh::{HostKeyPolicy, fetch_host_key};
+use hoist::transport::ssh::{HostKeyPolicy, Patience, fetch_host_key};
 use hoist::transport::{Cause, Exit, PublicKey};
 
 use super::{LONG, connect, refused, run};
@@ -86,7 +86,7 @@ fn a_host_with_several_keys_is_asked_for_the_one_that_is_known() {
 #[test]
 fn the_key_of_a_stranger_is_fetched_without_logging_in() {
     let Some(sshd) = Sshd::start_with(&["rsa", "ed25519"], "") else { return };
-    let shown = fetch_host_key("127.0.0.1", sshd.port, LONG).expect("it shows one");
+    let shown = fetch_host_key(&sshd.good_target(), &sshd.known(), Patience::to_connect(LONG)).expect("it shows one").key;
     assert_eq!(shown, key(&sshd.host_key("ed25519")));
     let keygen = Command::new("ssh-keygen").arg("-lf").arg(sshd.path("host_ed25519.pub")).output().expect("it runs");
     assert!(String::from_utf8_lossy(&keygen.stdout).contains(&shown.fingerprint()));
