@@ -36,7 +36,7 @@ class Shop(BaseHTTPRequestHandler):
         if self.path == "/greeting":
             return self.answer(200, os.environ.get("GREETING", ""))
         if self.path == "/slow":
-            time.sleep(3)
+            time.sleep(8)
         return self.answer(200, VERSION)
 
     def answer(self, status, text):
