@@ -1,5 +1,6 @@
 //! Against real servers and hosts, as one program. What a machine cannot run is skipped, with the reason.
 
+mod attacks;
 mod certbot;
 mod common;
 mod deadlines;
