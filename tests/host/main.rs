@@ -6,6 +6,7 @@ mod common;
 mod deadlines;
 mod deploy;
 mod faults;
+mod disk;
 mod fleet;
 mod login;
 mod machine;
