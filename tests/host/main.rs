@@ -8,6 +8,7 @@ mod deploy;
 mod faults;
 mod disk;
 mod fleet;
+mod locks;
 mod login;
 mod machine;
 mod matrix;
