@@ -17,6 +17,7 @@ mod parity;
 mod pebble;
 mod points;
 mod postgresql;
+mod power;
 mod programs;
 mod reach;
 mod relay;
