@@ -5,6 +5,7 @@ mod certbot;
 mod common;
 mod deadlines;
 mod deploy;
+mod drift;
 mod faults;
 mod disk;
 mod fleet;
