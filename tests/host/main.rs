@@ -13,6 +13,7 @@ mod locks;
 mod login;
 mod machine;
 mod matrix;
+mod oddities;
 mod once;
 mod parity;
 mod pebble;
