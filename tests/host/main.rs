@@ -9,6 +9,7 @@ mod drift;
 mod faults;
 mod disk;
 mod fleet;
+mod inert;
 mod locks;
 mod login;
 mod machine;
