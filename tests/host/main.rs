@@ -16,6 +16,7 @@ mod machine;
 mod matrix;
 mod oddities;
 mod once;
+mod output;
 mod parity;
 mod pebble;
 mod points;
