@@ -166,7 +166,7 @@ fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
             // A host that is through lets go of its lock: two runs that wait for each other's hosts would never end.
             if host.state.as_ref().is_ok_and(Worker::through) {
                 let state = std::mem::replace(&mut host.state, Err(HostReport::default()));
-                host.state = state.and_then(|worker| Err(worker.end()));
+                host.state = Err(state.map_or_else(|report| report, Worker::end));
             }
             once.leave(&host.name, !host.failed());
             host.took += began.elapsed();
