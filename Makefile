@@ -27,6 +27,7 @@ test: ## everything: format, lints, unit, case, CLI and host tests; installs wha
 
 slow: ## the tests that take minutes each (a Python built from source)
 	cargo test --locked --test host -- --ignored
+	HOIST_EVERY_PLACE=1 cargo test --locked --test host -- points:: --nocapture
 
 lint: ## format and lints alone
 	@tests/run lint

@@ -17,6 +17,7 @@ mod maintenance;
 mod memory;
 mod ping;
 mod plan;
+mod programs;
 mod provision;
 mod releases;
 mod role;
@@ -33,6 +34,8 @@ use clap::Parser;
 
 use crate::diagnostic::Diagnostics;
 use crate::report;
+
+pub use programs::leave_this_folder_out_of_path;
 
 /// Provision and deploy web applications on your own servers, over SSH, with an honest preview.
 ///

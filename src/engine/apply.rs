@@ -76,9 +76,14 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
         "if mkdir -p -m 700 \"$hoist_state\" && [ ! -L \"$hoist_state\" ] && [ -O \"$hoist_state\" ] && chmod 700 \"$hoist_state\"; then",
         &[],
     );
-    script.line("  if [ -L \"$hoist_state/lock\" ]; then rm -f \"$hoist_state/lock\"; fi", &[]);
-    script.line("  exec 9>>\"$hoist_state/lock\"", &[]);
-    script.line("  if flock -w {} 9; then", &[&wait.to_string()]);
+    // Whatever else stands in its place: a link would lead elsewhere, a pipe would hang.
+    script.line(
+        "  if [ -L \"$hoist_state/lock\" ] || [ ! -f \"$hoist_state/lock\" ] || [ ! -O \"$hoist_state/lock\" ]; then rm -rf \"$hoist_state/lock\"; fi",
+        &[],
+    );
+    // A shell whose `exec` fails ends, so it is tried before.
+    script.line("  if ! : >>\"$hoist_state/lock\"; then hoist_locked=1", &[]);
+    script.line("  elif exec 9>>\"$hoist_state/lock\"; flock -w {} 9; then", &[&wait.to_string()]);
     script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
     script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
     script.line("fi", &[]);
@@ -263,7 +268,12 @@ fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guar
     strict.line("set -e", &[]).append(script);
     let mut before = Script::new();
     before.line("if [ -e \"$hoist_stage/stop\" ]; then return 0; fi", &[]);
-    before.line("hoist_j {}", &[&format!("begin {batch}.{index} {}", step.name.replace(['\n', '\r'], " "))]);
+    // What cannot be written down is not begun; said a second time in the step's own frame, with the reason.
+    let begin = format!("begin {batch}.{index} {}", step.name.replace(['\n', '\r'], " "));
+    before.line("hoist_j {} 2>/dev/null || {", &[&begin]);
+    before.line("  hoist_b {}; hoist_j {}", &[&format!("s{index}"), &begin]);
+    before.line("  echo \"the journal of the run, $hoist_state/journal, cannot be written, so nothing was begun\" >&2", &[]);
+    before.line("  hoist_e {} 74; return 0; }", &[&format!("s{index}")]);
     // What may run long and print much goes through a relay; the rest is over before a line can break.
     let (open, outputs, close) = match step.resource.reach() {
         Reach::Own => (String::new(), "", String::new()),

@@ -51,7 +51,8 @@ for hoist_path in "$hoist_state"/pending/*; do
 done
 hoist_e pending 0
 hoist_b journal
-if [ -f "$hoist_state/journal" ] && flock -n "$hoist_state/lock" true; then
+hoist_path=$hoist_state/lock
+if [ -f "$hoist_state/journal" ] && { [ ! -e "$hoist_path" ] || [ -f "$hoist_path" ] && flock -n "$hoist_path" true; }; then
   while IFS= read -r hoist_line; do printf '%s\n' "$hoist_line"; done <"$hoist_state/journal"
 fi
 hoist_e journal 0

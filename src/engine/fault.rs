@@ -3,7 +3,7 @@
 //!
 //! On a host every mark `# fault` in a script is one, and on this side every message that goes out and every answer that
 //! comes in. `/run/hoist-fault` on the host arms the former: it holds how many were passed, and at which one to die. The
-//! variable `HOIST_FAULT` arms the latter: at which one.
+//! variable `HOIST_FAULT` arms the latter: at which one. `HOIST_PANIC` names a host whose worker is to panic.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,4 +38,9 @@ pub fn point() {
     if PASSED.fetch_add(1, Ordering::SeqCst) == at {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
+}
+
+/// Panics when `HOIST_PANIC` names this host.
+pub fn panic(host: &str) {
+    assert!(std::env::var("HOIST_PANIC").as_deref() != Ok(host), "as HOIST_PANIC asks for");
 }

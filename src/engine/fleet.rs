@@ -138,7 +138,10 @@ struct Host<'a> {
 
 impl Host<'_> {
     fn failed(&self) -> bool {
-        self.state.as_ref().map_or(true, Worker::failed)
+        match &self.state {
+            Ok(worker) => worker.failed(),
+            Err(report) => report.failure.is_some(),
+        }
     }
 }
 
@@ -159,6 +162,11 @@ fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
             let began = Instant::now();
             if let Ok(worker) = &mut host.state {
                 worker.play(number, &once);
+            }
+            // A host that is through lets go of its lock: two runs that wait for each other's hosts would never end.
+            if host.state.as_ref().is_ok_and(Worker::through) {
+                let state = std::mem::replace(&mut host.state, Err(HostReport::default()));
+                host.state = Err(state.map_or_else(|report| report, Worker::end));
             }
             once.leave(&host.name, !host.failed());
             host.took += began.elapsed();

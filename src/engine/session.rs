@@ -15,8 +15,11 @@ use crate::transport::{Cause, Connection, Exit, Failure, Output, Process};
 /// say that no more password is asked for.
 const LOADER: &str = "/bin/sh -c 'echo hoist-ready; LC_ALL=C; export LC_ALL; while read -r n; do s=$(head -c \"$n\"); [ \"${#s}\" = \"$n\" ] || exit 66; eval \"$s\"; done'";
 
-/// The most that is kept of what one frame prints; the rest is dropped and said to be.
+/// The most that is kept of an answer; the rest is dropped.
 const KEPT: usize = 16 << 20;
+
+/// The least that is kept of the end of what a step prints: its last lines are shown when it fails.
+const KEPT_OF_STEP: usize = 1 << 20;
 
 /// How long the first answer may take: a slow login shell, a slow PAM module.
 const HELLO: Duration = Duration::from_secs(30);
@@ -261,8 +264,12 @@ impl Stream {
                     let id = self.current.as_deref().unwrap_or_default();
                     heard(Heard::Data(id, &bytes));
                     let kept = part(answers.entry(id.to_string()).or_default());
-                    let room = KEPT.saturating_sub(kept.len()).min(bytes.len());
+                    let step = id.strip_prefix('s').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+                    let room = if step { bytes.len() } else { KEPT.saturating_sub(kept.len()).min(bytes.len()) };
                     kept.extend_from_slice(&bytes[..room]);
+                    if step && kept.len() > 2 * KEPT_OF_STEP {
+                        kept.drain(..kept.len() - KEPT_OF_STEP);
+                    }
                 }
                 Frame::End(id, status) => {
                     answers.entry(id.clone()).or_default().status = status;

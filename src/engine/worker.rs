@@ -1,6 +1,7 @@
 //! One host, the second half of a run: apply what was planned, probing again behind every change of unknown reach, until
 //! nothing is left; then the handlers. A broken line is mended once, and the host's own journal says what happened.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,6 +120,11 @@ impl<'a> Worker<'a> {
         self.report.failure.is_some()
     }
 
+    /// Whether nothing is left to do here.
+    pub fn through(&self) -> bool {
+        self.over || self.plays.is_empty()
+    }
+
     /// Leaves the host alone from here on, for this reason, unless it is done already.
     pub fn skip(&mut self, reason: &str) {
         if !self.over {
@@ -133,7 +139,14 @@ impl<'a> Worker<'a> {
         }
         let Some(at) = self.plays.iter().position(|play| play.play == number) else { return };
         let play = self.plays.remove(at);
-        if let Err(failure) = self.among(once).work(play) {
+        // A mistake of ours on one host is not to end the others.
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(debug_assertions)]
+            super::fault::panic(&self.report.host);
+            self.among(once).work(play)
+        }));
+        let broken = |_| Err(HostFailure::Unknown(Failure::new(Cause::Protocol, "hoist itself broke down while it worked on this host")));
+        if let Err(failure) = done.unwrap_or_else(broken) {
             self.fail(failure);
         }
     }

@@ -64,8 +64,14 @@ pub fn step(result: &StepResult) -> String {
         StepStatus::Unknown => "the line broke: it may have happened or not".to_string(),
         StepStatus::Same | StepStatus::Changed => "done".to_string(),
     };
-    place.chain([format!("    {how}\n")]).chain(output(&result.output)).collect()
+    // The engine keeps no more of them.
+    let last =
+        if result.output.iter().filter(|byte| **byte == b'\n').count() + 1 < LINES { "" } else { "; its last lines, there may be more:" };
+    place.chain([format!("    {how}{last}\n")]).chain(output(&result.output)).collect()
 }
+
+/// As many lines of output are kept of a step.
+const LINES: usize = 20;
 
 /// The most that is shown of a line of output.
 const CHARACTERS: usize = 1000;

@@ -21,7 +21,7 @@ use crate::shell::Script;
 /// - name: the distribution's default site is gone
 ///   file: { path: /etc/nginx/sites-enabled/default, state: absent }
 /// - name: uploads belong to the web server
-///   file: { path: /srv/shop/uploads, state: directory, owner: www-data, mode: u=rwX,g=rX,o=, recurse: true }
+///   file: { path: /srv/shop/uploads, state: directory, owner: www-data, mode: "u=rwX,g=rX,o=", recurse: true }
 /// ```
 ///
 /// States:
@@ -37,7 +37,8 @@ use crate::shell::Script;
 ///
 /// Differs from Ansible: a link at `path` is never followed, so a path that is one, with another state than `link` or `absent`,
 /// is an error. `touch` does not set the time of a file, for then it would change something in every run. A link has no mode,
-/// and its owner is the link's own. `force` replaces a file by a link, not a folder. Hard links and times cannot be asked for.
+/// and its owner is the link's own. `recurse` leaves a file alone that has other names (hard links) and belongs to somebody else.
+/// `force` replaces a file by a link, not a folder. Hard links and times cannot be asked for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Args {

@@ -134,9 +134,18 @@ pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> R
 fn arguments<T: serde::de::DeserializeOwned>(written: &Written<'_>) -> Result<T, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut rest = written.node.clone();
-    // Null is "not set", whatever the argument.
+    // Null is "not set", whatever the argument; but it must be one. (`{ mode: u=rw,g=r }` has a key `g=r`.)
     if let Value::Mapping(entries) = &mut rest.value {
-        entries.retain(|entry| entry.node.value != Value::Null);
+        let (unset, set) = std::mem::take(entries).into_iter().partition(|entry| entry.node.value == Value::Null);
+        *entries = set;
+        for entry in unset {
+            let key_span = entry.key_span.clone();
+            let alone = Node::new(Value::Mapping(vec![entry]), rest.span.clone());
+            let error = yaml::from_node::<T>(&alone).err();
+            if let Some(unknown) = error.filter(|error| error.labels.first().is_some_and(|(place, _)| *place == key_span)) {
+                problems.push(unknown);
+            }
+        }
     }
     loop {
         let error = match yaml::from_node::<T>(&rest) {

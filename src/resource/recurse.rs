@@ -11,7 +11,8 @@ use crate::shell::Script;
 /// The question, for the folder at `path`: kind, mode, owner and group of all below it, the same ones counted.
 fn question(path: &str) -> Guard {
     let mut script = Script::new();
-    script.line("find -P {} -mindepth 1 -printf '%y %m %u %U %g %G\\n' | LC_ALL=C sort | uniq -c", &[path]);
+    // A `+` marks a file with other names, which may be anywhere.
+    script.line("find -P {} -mindepth 1 \\( ! -type d -links +1 -printf '%y+ ' -o -printf '%y ' \\) -printf '%m %u %U %g %G\\n' | LC_ALL=C sort | uniq -c", &[path]);
     Guard::new(script).reads(vec![Subject::Tree(path.to_string()), Subject::Account])
 }
 
@@ -19,6 +20,8 @@ fn question(path: &str) -> Guard {
 struct Below {
     count: usize,
     kind: char,
+    /// It is a file with other names.
+    linked: bool,
     mode: u32,
     owner: Owner,
     group: Owner,
@@ -39,7 +42,10 @@ pub fn plan(reply: &Reply, path: &str, access: &Access) -> Result<Option<(Vec<Di
     if let Some(line) = outcome.stderr.lines().find(|line| !line.is_empty() && !line.ends_with("No such file or directory")) {
         return Err(Unreadable::new(format!("what is in `{path}` cannot be listed: {line}")));
     }
-    let below: Vec<Below> = outcome.stdout.lines().filter_map(read).collect();
+    // Another name of a file that is somebody else's: whoever may write here made it, and must not get the file by it.
+    let theirs = |some: &Below| some.linked && access.owner.as_ref().map_or(some.owner.is("0"), |owner| !some.owner.is(owner));
+    let below: Vec<Below> = outcome.stdout.lines().filter_map(read).filter(|some| !theirs(some)).collect();
+    let (own, user) = access.owner.as_ref().map_or(("!", "0"), |owner| ("-true", owner));
     let (mut diff, mut script) = (Vec::new(), Script::new());
     let mut shown = |count: usize, name: &str, change: String| {
         diff.push(Diff::Note(format!("{count} below it: {name} {change}")));
@@ -48,12 +54,14 @@ pub fn plan(reply: &Reply, path: &str, access: &Access) -> Result<Option<(Vec<Di
     for ((folder, from, to), count) in modes(&below, access) {
         shown(count, "mode", format!("{} -> {}", octal(from), octal(to)));
         let (from, to) = (octal(from), exact(to, folder));
-        let holes = [path, &from, &to, "{}"];
         // -execdir works in the folder of each file, so that no folder on the way can be swapped for a link.
         if folder {
-            script.line("find -P {} -mindepth 1 -type d -perm {} -execdir chmod {} -- {} +", &holes);
+            script.line("find -P {} -mindepth 1 -type d -perm {} -execdir chmod {} -- {} +", &[path, &from, &to, "{}"]);
         } else {
-            script.line("find -P {} -mindepth 1 ! -type d ! -type l -perm {} -execdir chmod {} -- {} +", &holes);
+            script.line(
+                "find -P {} -mindepth 1 ! -type d ! -type l -perm {} \\( -links 1 -o {} -user {} \\) -execdir chmod {} -- {} +",
+                &[path, &from, own, user, &to, "{}"],
+            );
         }
     }
     let count = |differs: &dyn Fn(&Below) -> bool| below.iter().filter(|some| differs(some)).map(|some| some.count).sum();
@@ -61,14 +69,20 @@ pub fn plan(reply: &Reply, path: &str, access: &Access) -> Result<Option<(Vec<Di
         let others: usize = count(&|some| !some.owner.is(owner));
         if others > 0 {
             shown(others, "owner", format!("-> {owner}"));
-            script.line("find -P {} -mindepth 1 ! -user {} -execdir chown -h -- {} {} +", &[path, owner, owner, "{}"]);
+            script.line(
+                "find -P {} -mindepth 1 ! -user {} \\( -type d -o -links 1 \\) -execdir chown -h -- {} {} +",
+                &[path, owner, owner, "{}"],
+            );
         }
     }
     if let Some(group) = &access.group {
         let others: usize = count(&|some| !some.group.is(group));
         if others > 0 {
             shown(others, "group", format!("-> {group}"));
-            script.line("find -P {} -mindepth 1 ! -group {} -execdir chgrp -h -- {} {} +", &[path, group, group, "{}"]);
+            script.line(
+                "find -P {} -mindepth 1 ! -group {} \\( -type d -o -links 1 -o {} -user {} \\) -execdir chgrp -h -- {} {} +",
+                &[path, group, own, user, group, "{}"],
+            );
         }
     }
     Ok((!script.is_empty()).then_some((diff, script)))
@@ -96,6 +110,7 @@ fn read(line: &str) -> Option<Below> {
     Some(Below {
         count: count.parse().ok()?,
         kind: kind.chars().next()?,
+        linked: kind.ends_with('+'),
         mode: u32::from_str_radix(mode, 8).ok()?,
         owner: owner(user, uid),
         group: owner(group, gid),

@@ -69,29 +69,45 @@ hoist_write() {
   hoist_dir=${1%/*}
   hoist_was "$1" "$6"
   # What a run left that was killed just here.
-  rm -f "$hoist_dir"/.hoist.????????
-  hoist_tmp=$(mktemp "${hoist_dir:-/}/.hoist.XXXXXXXX")
+  rm -f "$hoist_dir"/.hoist.???????? 2>/dev/null || :
+  # The folder may be somebody else's, who could put a link in the place of the new file. So it is opened once, as a file
+  # that was not there (noclobber), and from then on it is named by its descriptor.
+  hoist_tmp=$(mktemp -u "${hoist_dir:-/}/.hoist.XXXXXXXX")
+  hoist_mask=$(umask)
+  umask 077
+  set -C
+  exec 3>"$hoist_tmp"
+  set +C
+  umask "$hoist_mask"
   trap 'rm -f "$hoist_tmp"' EXIT
+  hoist_new=/proc/self/fd/3
   # fault
-  cat <&4 >"$hoist_tmp"
+  cat <&4 >&3
   # fault
-  if [ "$(sha256sum <"$hoist_tmp")" != "$5  -" ]; then
+  if [ "$(sha256sum <$hoist_new)" != "$5  -" ]; then
     printf '%s: the content did not arrive whole; the old one stays\n' "$1" >&2
     exit 74
   fi
   # chown clears setuid, so mode comes last.
-  [ -z "$3$4" ] || chown "$3${4:+:$4}" "$hoist_tmp"
-  chmod "$2" "$hoist_tmp"
+  [ -z "$3$4" ] || chown "$3${4:+:$4}" $hoist_new
+  chmod "$2" $hoist_new
   if [ -n "$7" ]; then
-    hoist_tmp=$hoist_tmp sh -c "$7" || {
+    hoist_tmp=$hoist_tmp sh -c "$7" 3>&- || {
       printf '%s: the new file was refused by its check (status %s); the old one stays\n' "$1" "$?" >&2
       exit 1
     }
   fi
   # fault
-  sync "$hoist_tmp"
+  sync $hoist_new
+  exec 3>&-
   # fault
-  mv -fT "$hoist_tmp" "$1"
+  mv -fT "$hoist_tmp" "$1" || {
+    # Written in place, it would not be old or new.
+    if cut -d ' ' -f 5 /proc/self/mountinfo | grep -qxF -- "$1"; then
+      printf '%s is mounted over by itself (a bind mount), so it cannot be replaced; change the file that is mounted\n' "$1" >&2
+    fi
+    exit 1
+  }
   # fault
   trap - EXIT
   sync "${hoist_dir:-/}"

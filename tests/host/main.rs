@@ -1,19 +1,27 @@
 //! Against real servers and hosts, as one program. What a machine cannot run is skipped, with the reason.
 
+mod attacks;
 mod certbot;
 mod common;
 mod deadlines;
 mod deploy;
+mod drift;
 mod faults;
+mod disk;
 mod fleet;
+mod inert;
+mod locks;
 mod login;
 mod machine;
 mod matrix;
+mod oddities;
 mod once;
+mod output;
 mod parity;
 mod pebble;
 mod points;
 mod postgresql;
+mod power;
 mod programs;
 mod reach;
 mod relay;
