@@ -23,7 +23,7 @@ git update-index --add --cacheinfo 160000,11111111111111111111111111111111111111
 git -c user.name=Eve -c user.email=eve@shop.test commit -qm "$(printf 'hostile \033[2J')"
 "#;
 
-// G05, G06, G07, G08
+// G05, G06, G07
 #[test]
 fn a_hostile_repository_stays_in_its_release_and_runs_nothing() {
     let Some(shop) = Shop::up(1) else { return };
