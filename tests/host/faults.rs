@@ -260,3 +260,43 @@ fn what_is_no_file_is_left_alone_and_hangs_nothing() {
     }
     assert_eq!(machine.sh("stat -c %F /etc/pipe /etc/device /etc/folder"), "fifo\ncharacter special file\ndirectory\n");
 }
+
+// N12
+#[test]
+fn a_line_that_breaks_inside_of_an_upload_leaves_the_old_file() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision:\n  - copy: { src: big, dest: /etc/big }\n");
+    // Nothing that compresses.
+    let mut state = 1_u64;
+    let big: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .take(6 << 20)
+    .flatten()
+    .collect();
+    std::fs::create_dir_all(project.folder.path().join("roles/test/files")).expect("writable");
+    std::fs::write(project.folder.path().join("roles/test/files/big"), &big).expect("writable");
+    machine.sh("echo old >/etc/big");
+    for part in [1, 10, 30] {
+        let child = start(&project);
+        // So many MiB have come, and then the session is gone.
+        machine.sh(&format!(
+            "for i in $(seq 3000); do find /var/lib/hoist/stage -type f -size +{}M 2>/dev/null | grep -q . && break; sleep 0.01; done; \
+             pkill -KILL -f '^sshd: root@notty' || true",
+            part
+        ));
+        let run = end(child);
+        let found = machine.sh("find /etc -maxdepth 1 -name '.hoist*'");
+        let size: usize = machine.sh("stat -c %s /etc/big").trim().parse().expect("a number");
+        assert!(size == 4 || size == big.len(), "{part} MiB: {size} bytes, {run}");
+        assert_eq!(run.status == 0, size == big.len(), "{run}");
+        assert_eq!(found, "");
+        machine.sh("echo old >/etc/big");
+    }
+    project.converge();
+    assert_eq!(machine.sh("stat -c %s /etc/big").trim(), big.len().to_string());
+}

@@ -13,7 +13,7 @@ fn site() -> Site {
 
 /// What is left behind in memory and in the temporary folder.
 fn rooms(site: &Site) -> Vec<String> {
-    let folders = ["/dev/shm".into(), site.root().parent().expect("a folder").join("tmp")];
+    let folders = [site.runtime.path().to_path_buf(), site.root().parent().expect("a folder").join("tmp")];
     let names = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
     names.map(|entry| entry.path().display().to_string()).filter(|path| path.contains("hoist-edit.")).collect()
 }

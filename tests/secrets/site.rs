@@ -35,11 +35,14 @@ impl Run {
 /// A project with the environments `prod` and `dev`, and a person with a key.
 pub struct Site {
     folder: TempDir,
+    /// Private folders of the commands: in memory, and not those of other tests, which sweep what they find.
+    pub runtime: TempDir,
 }
 
 impl Site {
     pub fn new() -> Self {
-        let site = Self { folder: tempfile::tempdir().expect("a folder") };
+        let site =
+            Self { folder: tempfile::tempdir().expect("a folder"), runtime: tempfile::tempdir_in("/dev/shm").expect("a folder in memory") };
         site.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [web]\n");
         for environment in ["prod", "dev"] {
             site.file(&format!("environments/{environment}/hosts"), "[web]\nweb1 ansible_connection=local ansible_become=false\n");
@@ -94,6 +97,7 @@ impl Site {
             ("PATH", "/usr/local/bin:/usr/bin:/bin".as_ref()),
             ("USER", "tester".as_ref()),
             ("COLUMNS", "200".as_ref()),
+            ("XDG_RUNTIME_DIR", self.runtime.path().as_os_str()),
             ("TMPDIR", self.folder.path().join("tmp").as_os_str()),
         ]);
         command

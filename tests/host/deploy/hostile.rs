@@ -170,3 +170,42 @@ fn all_hosts_get_the_commit_that_was_planned_or_none_does() {
     assert_eq!((shop.answers("/"), shop.current()), (shop.each("two"), shop.each("two")));
     shop.is_tidy();
 }
+
+// G08, G11
+#[test]
+fn a_repository_on_the_host_that_is_broken_or_of_somebody_else_switches_nothing() {
+    let Some(shop) = Shop::up(1) else { return };
+    let machine = &shop.machines[0];
+    machine.sh("su app -s /bin/sh -c 'git init -q --bare /home/app/shop.git'");
+    shop.settings("app_repo: /home/app/shop.git\n");
+    let push = |version: &str| {
+        shop.commit(version);
+        let url = format!("ssh://root@{}/home/app/shop.git", machine.ip);
+        machine.sh("chown -R root /home/app/shop.git");
+        shop.git(&["push", "-q", "--force", &url, "HEAD:refs/heads/main"]);
+        machine.sh("chown -R app /home/app/shop.git");
+    };
+    let deploy = || shop.hoist(&["deploy", "env=test", "--yes", "--git-version=main"]);
+    push("one");
+    let run = deploy();
+    assert_eq!((run.status, shop.current()), (0, shop.each("one")), "{run}");
+    push("two");
+    // G08: git is never root's, so what root owns is refused by git itself, and no hook of it runs.
+    let cache = "/srv/shop/cache/repo";
+    machine.sh(&format!(
+        "chown -R root {cache}; printf '#!/bin/sh\\ntouch /tmp/g08\\n' >{cache}/.git/hooks/post-checkout; chmod 755 {cache}/.git/hooks/post-checkout"
+    ));
+    let run = deploy();
+    assert_eq!((run.status, shop.current()), (3, shop.each("one")), "{run}");
+    assert!(run.stdout.contains("belongs to another user") || run.stdout.contains("may not write"), "{run}");
+    machine.sh(&format!("test ! -e /tmp/g08; chown -R app {cache}"));
+    // G11: objects that are torn: refused, with what git says; what is live stays.
+    machine.sh(&format!("cd {cache}/.git/objects; for f in $(find . -type f); do chmod u+w $f; truncate -s 5 $f; done; chown -R app ."));
+    let run = deploy();
+    assert_eq!((run.status, shop.current(), shop.answers("/")), (3, shop.each("one"), shop.each("one")), "{run}");
+    // Without it, it is fetched anew.
+    machine.sh(&format!("rm -rf {cache}"));
+    let run = deploy();
+    assert_eq!((run.status, shop.current(), shop.answers("/")), (0, shop.each("two"), shop.each("two")), "{run}");
+    machine.sh("test ! -e /tmp/g08");
+}
