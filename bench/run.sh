@@ -50,6 +50,7 @@ home() { # CONTENDER: the name of its host
 }
 
 inventory() { # NAME...: for hoist
+  mkdir -p "$environment"
   "$testhost" hosts "$@" >"$environment/hosts"
   "$testhost" known-hosts "$@" >"$environment/known_hosts"
 }
