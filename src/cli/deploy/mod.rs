@@ -179,7 +179,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &events);
-    let (apps, seen) = ground.look(&mut crew)?;
+    let (apps, mut seen) = ground.look(&mut crew)?;
     if crew.failed() {
         screen.clear();
         crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
@@ -187,16 +187,36 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
         report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
         return Ok(code(report::exit_code(&reports)));
     }
-    let (plan, differences) = planner(&mut crew, &apps, &seen)?;
-    screen.clear();
     let app = &apps[&seen[0].0];
-    if plan.hosts.is_empty() {
-        report::deployed(&plan, None, started.elapsed(), output);
-        return Ok(ExitCode::Done);
-    }
-    report::deploy(app, &plan, &differences, output);
-    consent::confirm(environment, ground.project.protected(environment), consent.yes.as_deref(), &format!("Go on with this {verb}?"))?;
-    screen.show(output, plan.names());
+    let plan = loop {
+        let planned = planner(&mut crew, &apps, &seen);
+        screen.clear();
+        let (plan, differences) = match planned {
+            Ok(planned) => planned,
+            Err(stop) => return give_up(crew, Err(stop)),
+        };
+        if plan.hosts.is_empty() {
+            report::deployed(&plan, None, started.elapsed(), output);
+            return give_up(crew, Ok(ExitCode::Done));
+        }
+        report::deploy(app, &plan, &differences, output);
+        let question = format!("Go on with this {verb}?");
+        if let Err(stop) = consent::confirm(environment, ground.project.protected(environment), consent.yes.as_deref(), &question) {
+            return give_up(crew, Err(stop));
+        }
+        screen.show(output, plan.names());
+        // Another run may have been there since the hosts were looked at. From here on none can.
+        if !crew.hold() {
+            break plan;
+        }
+        let (_, now) = ground.look(&mut crew)?;
+        if crew.failed() || now == seen {
+            break plan;
+        }
+        seen = now;
+        screen.clear();
+        report::note("another run was there since this was planned, so it is planned anew");
+    };
     let tell_others = |moment, text: String| {
         let fields = serde_json::json!({
             "app": app.name, "environment": environment, "release": plan.id.as_str(), "commit": plan.version.commit, "ref": plan.version.reference,
@@ -223,6 +243,12 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
         (_, ExitCode::Done) => ExitCode::HostFailed,
         (_, code) => code,
     })
+}
+
+/// Ends a run that does nothing, also where its lock is held already.
+fn give_up(crew: Crew<'_>, outcome: Outcome) -> Outcome {
+    crew.end();
+    outcome
 }
 
 const NOT_BEGUN: &str = "another host cannot be worked on, so nothing was begun; `--limit` leaves it out";

@@ -127,6 +127,32 @@ fn a_switch_that_is_killed_while_it_tells_nginx_loses_no_request() {
     assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
 }
 
+// L01, G15
+#[test]
+fn a_deploy_that_waits_for_another_is_planned_anew_behind_it() {
+    let Some(shop) = Shop::up(1) else { return };
+    let machine = &shop.machines[0];
+    shop.settings(QUICK);
+    shop.deploy("one");
+    shop.settings(&slow("before_switch"));
+    shop.commit("two");
+    let child = start(&shop);
+    wait_for(machine, "/tmp/here");
+    // The second one looks while the first one works, and gets the lock when that is through.
+    shop.settings(QUICK);
+    shop.commit("three");
+    let customers = Customers::come(&shop, 1);
+    let run = shop.try_deploy(&["--lock-wait=60"]);
+    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(0));
+    assert!(run.status == 0 && run.stderr.contains("planned anew"), "{run}");
+    let counts = customers.leave();
+    assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
+    assert_eq!((shop.answers("/"), shop.current()), (shop.each("three"), shop.each("three")), "{run}");
+    let ids = machine.sh("cut -f 2 /var/lib/hoist/apps/shop/ledger | sort -u | cut -d - -f 1 | sort | paste -sd ' '");
+    assert_eq!(ids, "1 2 3\n", "each has a number of its own");
+    shop.is_tidy();
+}
+
 // N11
 #[test]
 fn a_line_that_is_cut_for_a_while_does_not_end_a_deploy() {
