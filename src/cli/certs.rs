@@ -1,8 +1,8 @@
 //! `hoist certs`: the certificates that the hosts keep, and how long they last.
 
 use super::selection::{Hosts, Words};
-use super::{ExitCode, Outcome, load};
-use crate::engine::{Fleet, certificates};
+use super::{ExitCode, Outcome, look};
+use crate::engine::certificates;
 use crate::report;
 
 /// Show the certificates of the hosts: names, issuer, days left, and where each comes from
@@ -26,15 +26,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     report::begin(&report::Options { json: args.json, ..report::Options::default() });
-    let (project, site) = load::site(&args.words, &args.hosts)?;
-    let lines = site.lines(&project, args.hosts.accept_new);
-    let job = site.job(&project, "provision", &[]);
-    let fleet = Fleet {
-        targets: site.hosts.iter().map(|host| site.target(host)).collect(),
-        forks: args.hosts.forks.unwrap_or(project.config.settings.forks).into(),
-    };
     let (mut all, mut code) = (Vec::new(), ExitCode::Done);
-    for (host, answer) in fleet.look(&job, &|target| lines.connect(target), &certificates::script()) {
+    for (host, answer) in look::look(&args.words, &args.hosts, &certificates::script())? {
         match answer {
             Ok(answers) => {
                 let said = answers.get("certificates").map(crate::shell::Answer::text).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! `hoist history`: who ran what, from the hosts' own log.
 
 use super::selection::{Hosts, Words};
-use super::{ExitCode, Outcome, load};
-use crate::engine::{Fleet, history};
+use super::{ExitCode, Outcome, look};
+use crate::engine::history;
 use crate::report;
 
 /// Show who ran what on the hosts, from their own log
@@ -22,15 +22,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let (project, site) = load::site(&args.words, &args.hosts)?;
-    let lines = site.lines(&project, args.hosts.accept_new);
-    let job = site.job(&project, "provision", &[]);
-    let fleet = Fleet {
-        targets: site.hosts.iter().map(|host| site.target(host)).collect(),
-        forks: args.hosts.forks.unwrap_or(project.config.settings.forks).into(),
-    };
     let (mut rows, mut code) = (Vec::new(), ExitCode::Done);
-    for (host, answer) in fleet.look(&job, &|target| lines.connect(target), &history::script()) {
+    for (host, answer) in look::look(&args.words, &args.hosts, &history::script())? {
         let entries = match answer {
             Ok(answers) => history::read(&answers.get("history").map(crate::shell::Answer::text).unwrap_or_default()),
             Err(failure) => {

@@ -13,6 +13,7 @@ mod hosts;
 mod init;
 mod inventory;
 mod load;
+mod look;
 mod maintenance;
 mod memory;
 mod ping;
