@@ -27,7 +27,6 @@ mod run;
 mod said;
 mod secrets;
 mod selection;
-mod twins;
 mod usage;
 mod vagrant;
 
