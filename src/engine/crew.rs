@@ -10,11 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use super::facts::Facts;
 use super::fleet::{Connect, Fleet};
-use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
+use super::host::{self, PlayPreview, Target};
 use super::once::{self, Once};
+use super::outcome::{HostFailure, HostReport};
 use super::worker::{Orders, Worker};
 use super::wrap::wrap;
-use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
+use super::{Event, Events, Job, Phase, PlaySteps};
 use crate::diagnostic::Diagnostics;
 use crate::project::{RoleScope, Scope};
 use crate::shell::{Answer, Answers, Script};
@@ -227,42 +228,6 @@ impl<'a> Crew<'a> {
         };
         let Self { members, pool, .. } = self;
         pool.install(|| members.into_par_iter().map(end).collect())
-    }
-}
-
-impl<'a> Worker<'a> {
-    /// Takes the lock; whether it has it.
-    fn hold(&mut self) -> bool {
-        if !self.over
-            && let Err(failure) = self.prepare()
-        {
-            self.fail(failure);
-        }
-        !self.over
-    }
-
-    /// Whether its lock is ours, on a line that holds.
-    fn holds(&self) -> bool {
-        self.prepared && !matches!(self.report.failure, Some(HostFailure::Unknown(_)))
-    }
-
-    /// Plans steps, without doing anything.
-    fn look(&mut self, plays: Vec<(usize, PlaySteps)>) -> Result<Vec<PlayPreview>, HostFailure> {
-        let mut previews = Vec::new();
-        for (play, steps) in plays {
-            let all: Vec<&Step> = steps.steps.iter().collect();
-            let reply = host::probe(&mut self.line.session, &all).map_err(HostFailure::Unreachable)?;
-            let planned = plan(all.into_iter().enumerate(), reply);
-            previews.push(PlayPreview { play, steps, planned });
-        }
-        Ok(previews)
-    }
-
-    /// Goes on after a failure, with other orders. A line that broke is mended first.
-    fn revive(&mut self, orders: &'a Orders<'a>) {
-        self.orders = orders;
-        let lost = matches!(self.report.failure, Some(HostFailure::Unknown(_)));
-        self.over = lost && self.mend().is_err();
     }
 }
 

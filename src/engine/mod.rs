@@ -15,10 +15,12 @@ pub mod history;
 mod host;
 mod interrupt;
 mod job;
-mod mend;
+mod journal;
 mod once;
+mod outcome;
 mod plan;
 mod privilege;
+mod result;
 mod rolling;
 mod session;
 mod step;
@@ -26,20 +28,20 @@ mod switch;
 mod worker;
 mod wrap;
 
-pub use apply::{StepResult, StepStatus};
 pub use crew::{Crew, Extra, host_inputs};
 pub use deadline::Limits;
 pub use event::{Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};
-pub use host::{HostFailure, HostReport, PlayPreview, Preview, Target};
+pub use host::{PlayPreview, Preview, Target};
 pub use interrupt::Interrupt;
 pub use job::{Job, Play, RoleCall};
+pub use outcome::{HostFailure, HostReport};
 pub use plan::{Planned, Verdict, plan};
 pub use privilege::{Method, Privilege};
+pub use result::{StepResult, StepStatus};
 pub use rolling::{Rolling, Size};
 pub use session::{Heard, Session};
-
 pub use step::{Handler, PlaySteps, Step};
 pub use worker::Orders;
 

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::apply::{StepResult, StepStatus};
-use super::host::{self, HostFailure};
+use super::host;
+use super::outcome::HostFailure;
 use super::plan::Planned;
+use super::result::{StepResult, StepStatus};
 use super::worker::Worker;
 use super::wrap::wrap;
 use super::{Handler, Step, aside};
