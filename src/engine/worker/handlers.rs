@@ -54,7 +54,7 @@ impl Worker<'_> {
                 ran => ran?,
             };
             notified.extend(more);
-            self.line.session.ask(journal::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
+            self.ask(journal::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
             self.report.pending.retain(|key| *key != handler.key);
         }
         Ok(any)
