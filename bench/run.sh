@@ -16,7 +16,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 testhost=$here/../tests/testhost/testhost
-hoist=$here/../target/release/hoist
+hoist=$(cd "$here/.." && realpath -m "${CARGO_TARGET_DIR:-target}")/release/hoist
 key=${TESTHOST_DIR:-/var/tmp/hoist-testhost}/id
 venv=${PEERS_VENV:-/var/tmp/hoist-peers}
 read -ra peers <<<"${PEERS:-}"
