@@ -1,8 +1,10 @@
 //! `hoist provision`: plan, ask, apply.
 
+use std::collections::BTreeSet;
+
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, consent, memory, said};
+use super::{ExitCode, Outcome, consent, memory, said, usage};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
@@ -48,7 +50,7 @@ impl Work {
         let mut problems = Diagnostics::new();
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
-            let known: Vec<&str> =
+            let known: BTreeSet<&str> =
                 site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
             problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
         }
@@ -59,6 +61,7 @@ impl Work {
             );
         }
         unknown_tags(&site, &tags.tags, &mut problems);
+        usage::words(&project, &site, &mut problems);
         let work = Self {
             lines: site.lines(&project, hosts.accept_new),
             verb: verb.to_string(),

@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
+use crate::cli::usage;
 use crate::deploy::app::{App, ROLE};
 use crate::deploy::choose::Seen;
 use crate::deploy::look::{self, HostState};
@@ -44,13 +45,14 @@ impl Ground {
                 .help("add it to the roles of a play: `roles: [common, nginx, app]`")
                 .into());
         }
+        let mut problems = Diagnostics::new();
+        usage::words(&project, &site, &mut problems);
         for play in &mut site.plays {
             play.hosts.retain(|host| with_role.contains(host));
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
         let mut ground = Self { project, site, lines, forks, apps: BTreeMap::new() };
-        let mut problems = Diagnostics::new();
         let mut apps = BTreeMap::new();
         for target in &ground.fleet().targets {
             let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
