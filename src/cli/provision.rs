@@ -137,7 +137,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = said::run_line(&format!("hoist {verb} env={}", work.site.environment.name));
+    let run = said::run_line(&format!("hoist {} env={}", said::command(verb).join(" "), work.site.environment.name));
     let (confirm, limits) = load::patience(&work.project.config.settings);
     let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
     let reports = work
@@ -155,8 +155,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
 
 /// The command line that does the same once more, without what picks hosts and answers questions.
 fn again(work: &Work, args: &Args, verb: &str) -> String {
-    let command = if verb == "provision" { vec![verb.to_string()] } else { vec!["run".to_string(), verb.to_string()] };
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
-    said::again(command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
+    said::again(said::command(verb).into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
 }
