@@ -30,6 +30,22 @@ pub struct Ground {
     pub apps: BTreeMap<String, App>,
 }
 
+/// The application of each host that has the role, with made-up facts. Mistakes in it, and in the tasks of a deploy, go to
+/// `problems`.
+pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) -> BTreeMap<String, App> {
+    let mut apps = BTreeMap::new();
+    for mut target in site.fleet(1).targets {
+        let inputs = problems.take(host_inputs(&site.job(project, "stage", &[]), &target, &sample_facts(), ROLE)).flatten();
+        let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
+        target.fixed.extend(sample(&app));
+        for verb in VERBS {
+            problems.take(crate::engine::check(&site.job(project, verb, &[]), &target));
+        }
+        apps.insert(target.name, app);
+    }
+    apps
+}
+
 impl Ground {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
@@ -52,21 +68,9 @@ impl Ground {
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
-        let mut ground = Self { project, site, lines, forks, apps: BTreeMap::new() };
-        let mut apps = BTreeMap::new();
-        for target in &ground.fleet().targets {
-            let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
-            let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
-            let mut target = target.clone();
-            target.fixed.extend(sample(&app));
-            VERBS.iter().for_each(|verb| {
-                problems.take(crate::engine::check(&ground.job(verb), &target));
-            });
-            apps.insert(target.name.clone(), app);
-        }
+        let apps = applications(&project, &site, &mut problems);
         problems.or(())?;
-        ground.apps = apps;
-        Ok(ground)
+        Ok(Self { project, site, lines, forks, apps })
     }
 
     /// The run of a verb.
