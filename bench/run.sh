@@ -176,7 +176,7 @@ fleet() { # N ROUNDS
 
 first() { # ROUNDS: each from a copy of a host that has the packages downloaded, so that the mirror does not count
   local round name
-  if ! "$testhost" list | grep -q '^bench-new '; then
+  if ! "$testhost" list | grep '^bench-new ' >/dev/null; then
     "$testhost" up bench-new >&2
     seed bench-new
     say "downloading packages"
