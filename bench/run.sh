@@ -18,7 +18,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 testhost=$here/../tests/testhost/testhost
-hoist=$here/../target/release/hoist
+hoist=$(cd "$here/.." && realpath -m "${CARGO_TARGET_DIR:-target}")/release/hoist
 key=${TESTHOST_DIR:-/var/tmp/hoist-testhost}/id
 venv=${PEERS_VENV:-/var/tmp/hoist-peers}
 read -ra peers <<<"${PEERS:-}"
@@ -178,7 +178,7 @@ fleet() { # N ROUNDS
 
 first() { # ROUNDS: each from a copy of a host that has the packages downloaded, so that the mirror does not count
   local round name
-  if ! "$testhost" list | grep -q '^bench-new '; then
+  if ! "$testhost" list | grep '^bench-new ' >/dev/null; then
     "$testhost" up bench-new >&2
     seed bench-new
     say "downloading packages"

@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Outcome {
         Command::New { name, host, user } => {
             let files = files(name, host, user)?;
             let files: Vec<(PathBuf, &[u8])> = files.iter().map(|(path, text)| (path.clone(), text.as_bytes())).collect();
-            write_files(project.layout.root(), &files, false)?;
+            write_files(project.layout.root(), &files, "nothing was written")?;
         }
     }
     Ok(ExitCode::Done)

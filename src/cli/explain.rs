@@ -1,5 +1,7 @@
 //! `hoist explain`: where a value comes from, and who uses it.
 
+use std::collections::BTreeSet;
+
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, load, usage};
 use crate::diagnostic::Diagnostic;
@@ -24,8 +26,7 @@ pub fn run(args: &Args) -> Outcome {
     let (project, site) = load::site(&words, &Hosts { limit: host, ..Hosts::default() })?;
     let name = args.variable.as_str();
     if site.hosts.iter().all(|host| host.variables.definitions(name).is_empty()) {
-        let known: std::collections::BTreeSet<&str> =
-            site.hosts.iter().flat_map(|host| host.variables.iter().map(|(name, _)| name)).collect();
+        let known: BTreeSet<&str> = site.hosts.iter().flat_map(|host| host.variables.iter().map(|(name, _)| name)).collect();
         return Err(Diagnostic::error(format!("nothing sets `{name}` in the environment `{}`", site.environment.name))
             .suggest(name, known)
             .into());
@@ -57,6 +58,11 @@ pub fn run(args: &Args) -> Outcome {
         });
         report::table(&["", "LAYER", "PLACE", "AS WRITTEN"], rows.collect());
     }
+    let alone = vars(&site, name);
+    if !alone.is_empty() {
+        report::line("`vars` of a play, a role or a task set it, too, and win there");
+        alone.iter().for_each(|place| report::line(&format!("  {place}")));
+    }
     let uses = usage::uses(&project, &site);
     match uses.get(name) {
         Some(places) => {
@@ -66,6 +72,14 @@ pub fn run(args: &Args) -> Outcome {
         None => report::line("used nowhere"),
     }
     Ok(ExitCode::Done)
+}
+
+/// Where `vars` set it for a part of the run alone.
+fn vars(site: &load::Site, name: &str) -> BTreeSet<String> {
+    let calls = || site.plays.iter().flat_map(|play| &play.roles);
+    let tasks = calls().flat_map(|call| call.role.verbs.values().flatten().chain(&call.role.handlers)).flat_map(|task| &task.vars);
+    let entries = site.plays.iter().flat_map(|play| &play.vars).chain(calls().flat_map(|call| &call.vars)).chain(tasks);
+    entries.filter(|entry| entry.key == name).map(|entry| entry.key_span.to_string()).collect()
 }
 
 fn layer(layer: Layer) -> &'static str {

@@ -1,8 +1,10 @@
 //! `hoist provision`: plan, ask, apply.
 
+use std::collections::BTreeSet;
+
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, consent, memory, said};
+use super::{ExitCode, Outcome, consent, memory, said, usage};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
@@ -48,7 +50,7 @@ impl Work {
         let mut problems = Diagnostics::new();
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
-            let known: Vec<&str> =
+            let known: BTreeSet<&str> =
                 site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
             problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
         }
@@ -59,6 +61,7 @@ impl Work {
             );
         }
         unknown_tags(&site, &tags.tags, &mut problems);
+        usage::words(&project, &site, &mut problems);
         let work = Self {
             lines: site.lines(&project, hosts.accept_new),
             verb: verb.to_string(),
@@ -134,7 +137,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = said::run_line(&format!("hoist {verb} env={}", work.site.environment.name));
+    let run = said::run_line(&format!("hoist {} env={}", said::command(verb).join(" "), work.site.environment.name));
     let (confirm, limits) = load::patience(&work.project.config.settings);
     let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
     let reports = work
@@ -152,8 +155,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
 
 /// The command line that does the same once more, without what picks hosts and answers questions.
 fn again(work: &Work, args: &Args, verb: &str) -> String {
-    let command = if verb == "provision" { vec![verb.to_string()] } else { vec!["run".to_string(), verb.to_string()] };
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
-    said::again(command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
+    said::again(said::command(verb).into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
 }

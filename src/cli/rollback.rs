@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> Outcome {
     let to = match &args.to {
         None => None,
         Some(text) => Some(ReleaseId::parse(text).ok_or_else(|| {
-            Diagnostic::error(format!("`{}` is no release", text.escape_debug())).help("`hoist releases` names them: 12-3f9c2ab")
+            Diagnostic::error(format!("`{}` is not the name of a release", text.escape_debug()))
+                .help("a release is named by its number and its commit, such as 12-3f9c2ab; `hoist releases` lists them")
         })?),
     };
     let ground = Ground::load(&args.words, &args.hosts)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, suggest};
 use crate::project::variables;
 use crate::project::{Definition, Pattern};
 
@@ -60,10 +60,11 @@ impl Words {
     /// No environment, or two; a word that is no `name=value`.
     pub fn settle(&self) -> Result<(String, Vec<Definition>), Diagnostics> {
         let (env, definitions) = self.optional()?;
+        let slip = definitions.iter().find(|definition| suggest::closest(&definition.name, ["env", "environment"]).is_some());
         let missing = || {
-            Diagnostic::error("which environment?")
-                .help("name it: `env=NAME`")
-                .help("no environment is the default, so that nothing happens to one by accident")
+            let error = Diagnostic::error("which environment?");
+            let error = slip.into_iter().fold(error, |error, slip| error.at(&slip.key_span).help("did you mean `env`?"));
+            error.help("name it: `env=NAME`").help("no environment is the default, so that nothing happens to one by accident")
         };
         Ok((env.ok_or_else(missing)?, definitions))
     }

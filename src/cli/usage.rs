@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::{Project, Site};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
-use crate::project::{Layer, Library, Role, Task};
+use crate::project::{Definition, Layer, Library, Role, Task};
 use crate::template::{Place, Templates, expression, is_template};
 use crate::yaml::{Node, Value};
 
@@ -49,6 +49,32 @@ pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
                 problems.push(close.into_iter().fold(warning, |warning, close| warning.help(format!("did you mean `{close}`?"))));
             }
         }
+    }
+}
+
+/// Refuses variables of the command line that nothing uses: `git_versoin=v2` would deploy something else.
+pub fn words(project: &Project, site: &Site, problems: &mut Diagnostics) {
+    // The same for all hosts.
+    let Some(host) = site.hosts.first() else { return };
+    // Of all plays, for `--limit` may have left some of them out.
+    let roles = project.roles(&site.library, &mut Diagnostics::new());
+    let inputs: BTreeSet<&str> = roles.values().flat_map(|role| &role.inputs).map(|input| input.name.as_str()).collect();
+    let words = host.variables.iter().flat_map(|(_, definitions)| definitions).filter(|definition| {
+        let name = definition.name.as_str();
+        definition.layer == Layer::CommandLine && !inputs.contains(name) && !name.starts_with("ansible_")
+    });
+    let words: Vec<&Definition> = words.map(AsRef::as_ref).collect();
+    if words.is_empty() {
+        return;
+    }
+    let uses = uses(project, site);
+    for word in words.into_iter().filter(|word| !uses.contains_key(&word.name)) {
+        let error = Diagnostic::error(format!("nothing uses the variable `{}`", word.name)).at(&word.key_span);
+        let known = inputs.iter().copied().chain(uses.keys().map(String::as_str));
+        problems.push(match suggest::closest(&word.name, known) {
+            Some(close) => error.help(format!("did you mean `{close}`?")),
+            None => error.help("`hoist role show ROLE` lists what a role takes"),
+        });
     }
 }
 

@@ -47,6 +47,12 @@ pub struct App {
     /// How many good releases stay.
     #[serde(rename = "app_keep")]
     pub keep: usize,
+    /// Commands on the hosts, by the moment at which they run.
+    #[serde(rename = "app_hooks", default)]
+    hooks: BTreeMap<String, Json>,
+    /// What must answer after the switch.
+    #[serde(rename = "app_check", default)]
+    check: BTreeMap<String, Json>,
     /// Commands on this machine, by the moment at which they run.
     #[serde(rename = "app_local_hooks")]
     pub local_hooks: BTreeMap<String, Vec<String>>,
@@ -83,8 +89,16 @@ impl App {
                     .help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"),
             );
         }
-        for (name, why) in app.local_hooks.keys().filter(|name| !HOOKS.contains(&name.as_str())).map(|name| (name, "hook")) {
-            problems.push(Diagnostic::error(format!("there is no {why} `{name}`")).suggest(name, HOOKS));
+        for name in app.hooks.keys().chain(app.local_hooks.keys()).filter(|name| !HOOKS.contains(&name.as_str())) {
+            problems.push(Diagnostic::error(format!("there is no hook `{name}`")).suggest(name, HOOKS));
+        }
+        for name in app.check.keys().filter(|name| !CHECK.contains(&name.as_str())) {
+            problems.push(Diagnostic::error(format!("`app_check` knows no `{name}`")).suggest(name, CHECK));
+        }
+        let ports = app.processes.iter().filter_map(|(name, process)| Some((name, process.get("port")?)));
+        let number = |port: &Json| port.as_u64().or_else(|| port.as_str()?.trim().parse().ok());
+        for (name, port) in ports.filter(|(_, port)| !number(port).is_some_and(|port| (1..=65535).contains(&port))) {
+            problems.push(Diagnostic::error(format!("`port` of the process `{name}` must be a number from 1 to 65535, this is {port}")));
         }
         for name in app.notify.keys().filter(|name| !super::notify::FORMS.contains(&name.as_str())) {
             problems.push(Diagnostic::error(format!("`app_notify` knows no `{name}`")).suggest(name, super::notify::FORMS));
@@ -123,6 +137,9 @@ impl App {
         self.processes.values().any(|process| process.get("port").is_some())
     }
 }
+
+/// What `app_check` takes.
+const CHECK: [&str; 4] = ["url", "host", "status", "timeout"];
 
 /// The moments of a deploy at which commands of the user run.
 pub const HOOKS: [&str; 8] =

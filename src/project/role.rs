@@ -66,6 +66,17 @@ const TYPES: [(&str, InputType); 6] = [
     ("any", InputType::Any),
 ];
 
+/// What an Ansible user may write, and what to do instead.
+const FOREIGN: [(&str, &str); 7] = [
+    ("tasks", "tasks stand under the verb that runs them: `provision:`"),
+    ("pre_tasks", "tasks stand under the verb that runs them, in their order: `provision:`"),
+    ("post_tasks", "tasks stand under the verb that runs them, in their order: `provision:`"),
+    ("vars", "what a role takes stands under `inputs`, each with its `default`"),
+    ("defaults", "what a role takes stands under `inputs`, each with its `default`"),
+    ("dependencies", "hoist.yml lists the roles of a play, in their order"),
+    ("hosts", "hoist.yml says which hosts get a role"),
+];
+
 impl InputType {
     /// As it is written in a role.yml.
     pub fn name(self) -> &'static str {
@@ -130,8 +141,15 @@ impl Role {
             handlers: Vec::new(),
             span: Span::whole(source),
         };
-        for entry in node.expect_mapping("a role")? {
+        let entries =
+            node.expect_mapping("a role").map_err(|error| error.help("its tasks stand under the verb that runs them: `provision:`"))?;
+        for entry in entries {
             match entry.key.as_str() {
+                word if FOREIGN.iter().any(|(foreign, _)| *foreign == word) => {
+                    let error = Diagnostic::error(format!("`{word}` is a word of Ansible that a role of hoist does not have"));
+                    let advice = FOREIGN.iter().filter(|(foreign, _)| *foreign == word).map(|(_, advice)| *advice);
+                    problems.push(advice.fold(error.at(&entry.key_span), Diagnostic::help));
+                }
                 "description" => role.description = problems.take(entry.node.expect_str("`description`")).unwrap_or_default().to_string(),
                 "inputs" => {
                     for input in problems.take(entry.node.expect_mapping("`inputs`")).unwrap_or_default() {

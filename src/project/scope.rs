@@ -299,6 +299,11 @@ impl<'a> Scope<'a> {
             match self.resolve(&name, chain) {
                 Ok(Some(resolved)) => {
                     local |= resolved.local;
+                    if name == "facts"
+                        && let Json::Object(facts) = &resolved.json
+                    {
+                        template.unknown_field(&name, facts).into_iter().for_each(|error| problems.push(error));
+                    }
                     for (values, value) in changed.iter_mut().zip(resolved.stand_ins.into_iter().flatten()) {
                         values.insert(name.clone(), value);
                     }

@@ -104,7 +104,7 @@ pub(super) fn check_value(node: &Node, problems: &mut Diagnostics) {
         Value::String(text) if text.starts_with("$ANSIBLE_VAULT;") => problems.push(
             Diagnostic::error("this value is encrypted with Ansible Vault")
                 .at(&node.span)
-                .help("move it to the secrets of the environment: `hoist secrets set`"),
+                .help(format!("`hoist secrets import {} env=NAME` brings it over to the secrets", node.span.source().name().display())),
         ),
         // A quoted text or a block covers more than its value.
         Value::String(text) if node.span.text() == text && is_word_for_bool(text) => problems.push(
@@ -132,7 +132,8 @@ pub fn words(words: &[String], problems: &mut Diagnostics) -> Vec<Definition> {
         let span = Span::new(&source, start, start + word.len());
         start += word.len() + 1;
         let Some((name, text)) = word.split_once('=') else {
-            problems.push(Diagnostic::error(format!("`{}` sets no variable", word.escape_debug())).at(&span).help("write `name=value`"));
+            let error = Diagnostic::error(format!("`{}` sets no variable", word.escape_debug())).at(&span);
+            problems.push(error.help("write `name=value`; the environment is named by `env=`, hosts by `--limit`"));
             continue;
         };
         let range = span.range();

@@ -108,6 +108,10 @@ fn migrations(app: &App, plan: &Plan) -> String {
     let run = format!("`{}` runs on {first}, before any host is switched", app.migrate);
     let known = plan.version.changes.as_ref().filter(|_| !app.migrations.is_empty());
     let mut text = match known {
+        Some(changes) if changes.older && !changes.migrations.is_empty() => {
+            let what = format!("the live commit has {} more", count(changes.migrations.len(), "migration"));
+            format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
+        }
         Some(changes) if changes.migrations.is_empty() => format!("\n  no new migrations; {}\n", escape(run)),
         Some(changes) => format!("\n  {}; {}\n", paint(YELLOW, count(changes.migrations.len(), "migration")), escape(run)),
         None => format!("\n  migrations: {}\n", escape(run)),

@@ -65,9 +65,9 @@ pub fn reveal(secret: &[u8]) {
     streams::reveal(secret);
 }
 
-/// Prints something that is no result, escaped; line ends in it stay.
+/// Prints something that is no result, escaped; line ends in it stay. Bars are out of its way.
 pub fn note(text: &str) {
-    streams::stderr(&lines(text));
+    progress::aside(|| streams::stderr(&lines(text)));
 }
 
 fn lines(text: &str) -> String {

@@ -3,6 +3,7 @@
 mod bars;
 
 use bars::Bars;
+pub use bars::aside;
 
 use super::terminal::escape;
 use super::words::time;
@@ -25,7 +26,7 @@ impl Progress {
     pub fn start(options: &Options, hosts: Vec<String>) -> Self {
         let to = match options.json {
             true => To::Programs,
-            false if streams::is_terminal() => To::Bars(Bars::new(&hosts, streams::size().1)),
+            false if streams::is_terminal() => To::Bars(Bars::new(&hosts, streams::size())),
             false => To::Lines,
         };
         Self { to }
@@ -35,8 +36,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         let print = || streams::stderr(&format!("{}\n", style::paint(style::BOLD, escape(text))));
         match &self.to {
-            To::Bars(bars) => bars.suspended(print),
-            To::Lines => print(),
+            To::Bars(_) | To::Lines => aside(print),
             To::Programs => streams::stdout(&json::line("progress", json::fields(serde_json::json!({ "message": text })))),
         }
     }

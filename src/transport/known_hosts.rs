@@ -109,8 +109,11 @@ impl KnownHosts {
             }
         }
         if let Some(first) = garbage.first() {
-            let lines = if garbage.len() == 1 { "1 line" } else { &format!("{} lines", garbage.len()) };
-            self.remarks.push(format!("{lines} of `{}` skipped that are not host keys, the first is line {first}", file.display()));
+            let file = file.display();
+            self.remarks.push(match garbage.len() {
+                1 => format!("line {first} of `{file}` was skipped: it is no host key"),
+                several => format!("{several} lines of `{file}` were skipped: they are no host keys, the first is line {first}"),
+            });
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
+use crate::cli::usage;
 use crate::deploy::app::{App, ROLE};
 use crate::deploy::choose::Seen;
 use crate::deploy::look::{self, HostState};
@@ -29,6 +30,22 @@ pub struct Ground {
     pub apps: BTreeMap<String, App>,
 }
 
+/// The application of each host that has the role, with made-up facts. Mistakes in it, and in the tasks of a deploy, go to
+/// `problems`.
+pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) -> BTreeMap<String, App> {
+    let mut apps = BTreeMap::new();
+    for mut target in site.fleet(1).targets {
+        let inputs = problems.take(host_inputs(&site.job(project, "stage", &[]), &target, &sample_facts(), ROLE)).flatten();
+        let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
+        target.fixed.extend(sample(&app));
+        for verb in VERBS {
+            problems.take(crate::engine::check(&site.job(project, verb, &[]), &target));
+        }
+        apps.insert(target.name, app);
+    }
+    apps
+}
+
 impl Ground {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
@@ -44,27 +61,16 @@ impl Ground {
                 .help("add it to the roles of a play: `roles: [common, nginx, app]`")
                 .into());
         }
+        let mut problems = Diagnostics::new();
+        usage::words(&project, &site, &mut problems);
         for play in &mut site.plays {
             play.hosts.retain(|host| with_role.contains(host));
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
-        let mut ground = Self { project, site, lines, forks, apps: BTreeMap::new() };
-        let mut problems = Diagnostics::new();
-        let mut apps = BTreeMap::new();
-        for target in &ground.fleet().targets {
-            let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
-            let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
-            let mut target = target.clone();
-            target.fixed.extend(sample(&app));
-            VERBS.iter().for_each(|verb| {
-                problems.take(crate::engine::check(&ground.job(verb), &target));
-            });
-            apps.insert(target.name.clone(), app);
-        }
+        let apps = applications(&project, &site, &mut problems);
         problems.or(())?;
-        ground.apps = apps;
-        Ok(ground)
+        Ok(Self { project, site, lines, forks, apps })
     }
 
     /// The run of a verb.

@@ -5,7 +5,7 @@ mod source;
 
 use std::collections::BTreeMap;
 
-pub use ground::{Ground, Screen};
+pub use ground::{Ground, Screen, applications};
 
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, Stop, consent, load, said};
