@@ -35,7 +35,7 @@ fn an_sshd_that_lets_nobody_in_is_put_back() {
             assert_eq!(run.status, 3, "{settings}: {run}");
             assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{settings}: {run}");
             assert!(run.stdout.contains("put back: /etc/ssh/sshd_config.d/50-test.conf"), "{settings}: {run}");
-            machine.sh("test ! -e /etc/ssh/sshd_config.d/50-test.conf; sshd -T | grep -qx 'port 22'; ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
+            machine.sh("set -e; test ! -e /etc/ssh/sshd_config.d/50-test.conf; sshd -T | grep -qx 'port 22'; ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
             assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
             is_clean(&machine);
             // So many restarts in so short a time would be refused.
@@ -82,7 +82,7 @@ fn the_host_acts_by_itself_when_nobody_is_left() {
     machine.sh("for i in $(seq 200); do test -e /run/begun && exit; sleep 0.1; done; exit 1");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf; for i in $(seq 200); do test -e /var/lib/hoist/switch/result && exit; sleep 0.1; done; exit 1");
+    machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf || exit 1; for i in $(seq 200); do test -e /var/lib/hoist/switch/result && exit; sleep 0.1; done; exit 1");
     assert_eq!(
         machine.sh("cat /var/lib/hoist/switch/result; ls -A /var/lib/hoist/pending; ls /etc/ssh/sshd_config.d | grep 50- || true"),
         "0\n"
@@ -100,7 +100,7 @@ fn a_change_whose_handler_did_not_run_is_not_left_for_the_next_run() {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
         assert!(run.stdout.contains("failed: bad") && run.stdout.contains("put back"), "{run}");
-        machine.sh("test ! -e /etc/ssh/sshd_config.d/50-test.conf; ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
+        machine.sh("test ! -e /etc/ssh/sshd_config.d/50-test.conf && ls -A /var/lib/hoist/pending | wc -l | grep -qx 0");
         is_clean(&machine);
     }
 }
