@@ -42,6 +42,8 @@ pub struct Archive {
     pub bytes: std::sync::Arc<[u8]>,
     /// Whether all of it is in one folder, which is left out.
     pub strip: bool,
+    /// The repository on this machine that it was made from, and what is not in it; empty: another archive.
+    pub from: String,
 }
 
 impl Plan {

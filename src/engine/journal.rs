@@ -35,30 +35,41 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
         "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
         &[],
     );
-    script.append(&switch::leave_none(id)).append(&aside::tidy());
+    script.append(&switch::leave_none(id)).append(&aside::tidy()).append(&history());
     script.line("fi", &[]);
     script.line("hoist_e lock \"$hoist_locked\"", &[]);
     script
 }
 
-/// Starts the journal of a run: what follows in it are the steps as they begin and end.
+/// What writes a line into the history: `hoist_history RUN RESULT`. Each line carries the hash of the one before.
+fn history() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_history() {", &[]);
+    script.line("  hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
+    script
+        .line("  printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$1\" \"$2\" \"$hoist_before\" >>\"$hoist_state/history.log\"", &[]);
+    script.line("}", &[]);
+    script
+}
+
+/// Starts the journal of a run: what follows in it are the steps as they begin and end. One that is there is of a run that
+/// could not say itself what became of it, so the history is told here.
 pub(super) fn start(id: &str) -> Script {
     let mut script = Script::new();
+    script.line("# fault", &[]);
+    script.line("if read -r hoist_1 hoist_2 hoist_left <\"$hoist_state/journal\"; then", &[]);
+    script.line("  hoist_history \"${hoist_left% since *}\" \"did not come to its end; begun ${hoist_left##* since }\"", &[]);
+    script.line("fi 2>/dev/null", &[]);
     script.line("# fault", &[]);
     script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
     script
 }
 
-/// Ends the run: nothing is left to do, so the journal goes; a line of the history says what became of it. Each line
-/// carries the hash of the one before.
+/// Ends the run: nothing is left to do, so the journal goes; a line of the history says what became of it.
 pub(super) fn finish(result: &str) -> Script {
     let mut script = Script::new();
     script.line("# fault", &[]);
-    script.line("hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
-    script.line(
-        "printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$hoist_run\" {} \"$hoist_before\" >>\"$hoist_state/history.log\"",
-        &[result],
-    );
+    script.line("hoist_history \"$hoist_run\" {}", &[result]);
     script.line("# fault", &[]);
     script.line("rm -f \"$hoist_state/journal\"", &[]);
     script.line("# fault", &[]);

@@ -241,6 +241,11 @@ impl Settings<'_> {
 /// Names that look like settings, and are none that hoist follows.
 fn check_names(variables: &Variables, problems: &mut Diagnostics) {
     for (name, chain) in variables.iter().filter(|(name, _)| name.starts_with("ansible_")) {
+        // A password in a plain file is shown nowhere either, such as in the line that a warning points at.
+        if name.contains("pass") {
+            let plain = chain.iter().filter_map(|definition| definition.node.as_str()).filter(|text| !text.contains("{{"));
+            plain.for_each(crate::secret::learn);
+        }
         if KNOWN.contains(&name) || IGNORED.contains(&name) || name == "ansible_become_method" || name.ends_with("_interpreter") {
             continue;
         }

@@ -40,6 +40,9 @@ pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) 
         text += &format!("  live  {}{}\n", escape(what), escape(place));
     }
     text += &format!("  {}   {}\n", paint(YELLOW, "new"), escape(format!("{}  {}", plan.id, plan.version.name())));
+    if let Some(from) = plan.archive.as_ref().map(|archive| &archive.from).filter(|from| !from.is_empty()) {
+        text += &format!("  from  {}\n", escape(from));
+    }
     text += &format!("  on    {}\n", escape(hosts(&all, usize::MAX)));
     if !plan.done.is_empty() {
         let done: Vec<&str> = plan.done.iter().map(String::as_str).collect();

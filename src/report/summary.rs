@@ -9,13 +9,14 @@ use super::terminal::escape;
 use super::words::{count, handler, hosts, indent, time};
 use crate::engine::{HostFailure, HostReport, StepResult, StepStatus};
 use crate::shell::quote;
+use crate::transport::{Cause, Failure};
 
 /// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
 /// 4 when a lock that another run holds was, 3 for any other.
 pub fn exit_code(reports: &[HostReport]) -> u8 {
     let failures = reports.iter().filter_map(|report| report.failure.as_ref());
     let codes = failures.map(|failure| match failure {
-        HostFailure::Interrupted => 130,
+        HostFailure::Interrupted | HostFailure::Unknown(Failure { cause: Cause::Interrupted, .. }) => 130,
         HostFailure::Locked(_) => 4,
         _ => 3,
     });
@@ -237,7 +238,7 @@ web6:
   unknown: the line broke after work had begun: connection lost: the connection was closed
   it was at: certificates
       at roles/nginx/role.yml:12:5
-      the line broke: it may have happened or not
+      it may have happened or not
   nothing is known to have changed
   next: hoist provision env=prod --limit web6
 

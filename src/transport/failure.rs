@@ -23,6 +23,8 @@ pub enum Cause {
     LoginShell,
     /// The line broke after it had been up.
     Lost,
+    /// The user ended what ran.
+    Interrupted,
     /// The other side does not speak as expected.
     Protocol,
 }
@@ -40,6 +42,7 @@ impl Cause {
             Self::Sudo => "sudo",
             Self::LoginShell => "login shell",
             Self::Lost => "connection lost",
+            Self::Interrupted => "interrupted",
             Self::Protocol => "protocol",
         }
     }

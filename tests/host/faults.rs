@@ -107,10 +107,14 @@ fn the_second_interruption_ends_the_step() {
     std::thread::sleep(Duration::from_secs(1));
     signal(&child, "INT");
     let run = end(child);
-    assert_eq!(run.status, 3, "what became of the step is not known: {run}");
+    assert_eq!(run.status, 130, "{run}");
+    let card = "interrupted: the step that ran was ended at once, so it may be half done\n  it was at: slow\n";
+    assert!(run.stdout.contains(card) && !run.stdout.contains("line broke"), "{run}");
     machine.sh("sleep 0.5; ! pgrep -x sleep && test ! -e /run/ended");
     machine.sh("touch /etc/slow-done");
     project.converge();
+    let history = project.hoist(&["history", "env=test", "--verify"]);
+    assert!(history.status == 0 && history.stdout.contains("did not come to its end; begun 20"), "{history}");
 }
 
 // P01, S06

@@ -136,7 +136,7 @@ fn sample(app: &App) -> serde_json::Map<String, serde_json::Value> {
         who: String::new(),
         rolling: Rolling::default(),
         maintenance: false,
-        archive: app.repo.is_empty().then(|| plan::Archive { bytes: Vec::new().into(), strip: false }),
+        archive: app.repo.is_empty().then(|| plan::Archive { bytes: Vec::new().into(), strip: false, from: String::new() }),
     };
     plan.variables(app, "", true)
 }

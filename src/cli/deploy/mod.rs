@@ -4,6 +4,7 @@ mod ground;
 mod source;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use ground::{Ground, Screen, applications};
 
@@ -39,9 +40,10 @@ pub struct Args {
     /// The SHA-256 that the archive must have
     #[arg(long, value_name = "SUM", requires = "archive")]
     sha256: Option<String>,
-    /// Take the commit from the git repository that you are in, so that hosts need no access to any other
-    #[arg(long)]
-    from_local: bool,
+    /// Take the commit from a git repository on this machine, so that hosts need no access to any; without a folder from
+    /// the one that you are in
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    from_local: Option<PathBuf>,
     /// Switch so many hosts at a time: a number, or a share such as 30%
     #[arg(long, value_name = "N")]
     serial: Option<String>,
@@ -81,7 +83,7 @@ pub fn run(args: &Args) -> Outcome {
     let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
     let mut problems = Diagnostics::new();
     for app in ground.apps.values().take(1).filter(|_| archive.is_none()) {
-        if !args.from_local {
+        if args.from_local.is_none() {
             problems.take(app.repository().map_err(Diagnostics::from));
         }
         problems.take(app.wanted().map_err(Diagnostics::from));
@@ -92,10 +94,10 @@ pub fn run(args: &Args) -> Outcome {
         let (first, state) = seen.first().expect("there is a host");
         let app = &apps[first];
         let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
-        let (version, archive) = match (&archive, args.from_local) {
+        let (version, archive) = match (&archive, &args.from_local) {
             (Some(archive), _) => archive.clone(),
-            (None, true) => source::local(app, live)?,
-            (None, false) => source::repository(crew, first, app, live)?,
+            (None, Some(folder)) => source::local(folder, app, live)?,
+            (None, None) => source::repository(crew, first, app, live)?,
         };
         let environment = &ground.site.environment.name;
         if source::is_older(version.changes.as_ref()) && ground.project.protected(environment) && !args.allow_older {
@@ -147,7 +149,10 @@ fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let version = args.git_version.iter().map(|version| format!("--git-version={version}"));
     let archive = args.archive.iter().map(|place| format!("--archive={place}"));
-    let local = args.from_local.then(|| "--from-local".to_string());
+    let local = args.from_local.iter().map(|folder| match folder.to_str() {
+        Some(".") => "--from-local".to_string(),
+        _ => format!("--from-local={}", folder.display()),
+    });
     ["deploy".to_string(), format!("env={environment}")]
         .into_iter()
         .chain(variables)

@@ -131,7 +131,9 @@ impl Worker<'_> {
         };
         Ok(match apply::run(session, steps, (count, batch), (guard, deadlines), &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
-            Err((results, failure)) if interrupt.level() > 1 => (results, Some(failure)),
+            Err((results, _)) if interrupt.level() > 1 => {
+                (results, Some(Failure::new(Cause::Interrupted, "the step that ran was ended at once, so it may be half done")))
+            }
             Err((results, failure)) => match self.mend() {
                 Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
