@@ -167,8 +167,7 @@ impl Site {
         let assets = problems.take(project.assets(&store))?;
         let library = Library::new(project.layout.root(), Some(name)).with_opened(assets);
         let roles = project.roles(&library, problems);
-        let bools: Vec<&str> = roles.values().flat_map(Role::bools).collect();
-        environment.check_values(&|name| bools.contains(&name), problems);
+        environment.check_values(&|name| roles.values().find_map(|role| role.input(name)).map(|input| &input.shape), problems);
         let selected: Vec<String> = match limit {
             Some(pattern) => problems.take(pattern.select(&environment.inventory))?.iter().map(|host| host.name.clone()).collect(),
             None => environment.inventory.hosts().iter().map(|host| host.name.clone()).collect(),

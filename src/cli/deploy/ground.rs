@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use serde_json::{Map, Value as Json};
+
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
 use crate::deploy::app::{App, ROLE};
@@ -54,7 +56,7 @@ impl Ground {
         let mut apps = BTreeMap::new();
         for target in &ground.fleet().targets {
             let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
-            let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
+            let Some(app) = inputs.and_then(|inputs| problems.take(ground.app(&target.name, &inputs))) else { continue };
             let mut target = target.clone();
             target.fixed.extend(sample(&app));
             VERBS.iter().for_each(|verb| {
@@ -65,6 +67,12 @@ impl Ground {
         problems.or(())?;
         ground.apps = apps;
         Ok(ground)
+    }
+
+    /// The application as the inputs of a host describe it.
+    fn app(&self, host: &str, inputs: &Map<String, Json>) -> Result<App, Diagnostics> {
+        let host = self.site.hosts.iter().find(|known| known.name == host);
+        App::read(inputs, &|path| Some(host?.variables.get(path[0])?.node.place(&path[1..])))
     }
 
     /// The run of a verb.
@@ -96,7 +104,7 @@ impl Ground {
         for host in crew.well() {
             let extra = |host: &str| self.apps.get(host).map(sample).unwrap_or_default();
             let inputs = problems.take(crew.inputs(&self.job("stage"), host, ROLE, &extra)).flatten();
-            apps.extend(inputs.and_then(|inputs| problems.take(App::read(&inputs))).map(|app| (host.to_string(), app)));
+            apps.extend(inputs.and_then(|inputs| problems.take(self.app(host, &inputs))).map(|app| (host.to_string(), app)));
         }
         problems.or(())?;
         let answers = crew.ask(&|host| apps.get(host).map(look::script));
