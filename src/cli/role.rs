@@ -58,12 +58,7 @@ pub fn run(args: &Args) -> Outcome {
                     .default
                     .as_ref()
                     .map_or_else(|| "(must be set)".to_string(), |node| serde_json::to_string(&node.to_json()).unwrap_or_default());
-                vec![
-                    format!("  {}", input.name),
-                    input.kind.name().to_string(),
-                    default,
-                    unlinked(input.help.as_deref().unwrap_or_default()),
-                ]
+                vec![format!("  {}", input.name), input.shape.name(), default, unlinked(input.help.as_deref().unwrap_or_default())]
             });
             report::table(&["  INPUT", "TYPE", "DEFAULT", "WHAT FOR"], rows.collect());
         }

@@ -9,6 +9,7 @@ pub mod library;
 pub mod names;
 pub mod role;
 pub mod scope;
+pub mod shape;
 mod ssh_options;
 mod taint;
 pub mod task;
@@ -23,6 +24,7 @@ pub use layout::Layout;
 pub use library::{Asset, Files, Library};
 pub use role::Role;
 pub use scope::{Given, Rendered, RoleScope, Scope};
+pub use shape::Shape;
 pub use task::{Manner, Task};
 pub use variables::{Definition, Layer, Variables};
 

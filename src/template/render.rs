@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 use tera::{Context, ErrorKind, Tera};
 
+use super::throw::{self, Places};
 use super::{Place, filters};
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -79,12 +80,14 @@ impl Templates {
     fn compile_part(&self, text: String, own: std::ops::Range<usize>, place: Place) -> Result<Template, Diagnostic> {
         let mut tera = Tera::default();
         tera.register_from(&self.base);
+        // That one leaves alone what the engine has by the same name.
+        throw::register(&mut tera);
         tera.autoescape_on(Vec::<String>::new());
         let mut template = Template { tera, text, own, place };
         let added = template.tera.add_raw_template(NAME, &template.text);
         match added {
             Ok(()) => Ok(template),
-            Err(error) => Err(template.diagnostic(&error)),
+            Err(error) => Err(template.diagnostic(&error, &|_| None)),
         }
     }
 }
@@ -95,34 +98,35 @@ impl Template {
         self.tera.get_template_variables(NAME).map_or_else(|_| BTreeSet::new(), |names| names.into_iter().map(str::to_string).collect())
     }
 
-    /// The text with `values` filled in. A template's last newline stays as it is.
+    /// The text with `values` filled in. A template's last newline stays as it is. `places` tells where a value is written
+    /// that the template refuses.
     ///
     /// # Errors
     /// An undefined variable, a filter that fails, at their place.
-    pub fn render(&self, values: &Map<String, Json>) -> Result<String, Diagnostic> {
+    pub fn render(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<String, Diagnostic> {
         let mut context = Context::new();
         for (name, value) in values {
             context.insert(name.clone(), value);
         }
-        self.tera.render(NAME, &context).map_err(|error| self.diagnostic(&error))
+        self.tera.render(NAME, &context).map_err(|error| self.diagnostic(&error, places))
     }
 
     /// The value of an expression compiled by [`Templates::expression`].
     ///
     /// # Errors
     /// As [`Template::render`].
-    pub fn value(&self, values: &Map<String, Json>) -> Result<Json, Diagnostic> {
-        let text = self.render(values)?;
+    pub fn value(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<Json, Diagnostic> {
+        let text = self.render(values, places)?;
         let value = serde_json::from_str(&text)
             .map_err(|error| Diagnostic::error(format!("the value cannot be read: {error}")).at(self.place.span()))?;
         if value == Json::Null {
-            self.defined(values)?;
+            self.defined(values, places)?;
         }
         Ok(value)
     }
 
     /// A path such as `item.name` of which a part is not there is no null: alone, as text, the engine says so.
-    fn defined(&self, values: &Map<String, Json>) -> Result<(), Diagnostic> {
+    fn defined(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<(), Diagnostic> {
         const OPEN: &str = "{{ ";
         let path = &self.text[self.own.clone()];
         if !path.contains('.') || !path.chars().all(|c| c.is_alphanumeric() || "_.".contains(c)) {
@@ -134,7 +138,7 @@ impl Template {
         tera.autoescape_on(Vec::<String>::new());
         let added = tera.add_raw_template(NAME, &text);
         let alone = Self { tera, text, own, place: self.place.clone() };
-        added.map_err(|error| alone.diagnostic(&error)).and_then(|()| alone.render(values)).map(drop)
+        added.map_err(|error| alone.diagnostic(&error, places)).and_then(|()| alone.render(values, places)).map(drop)
     }
 
     /// Whether the template copes with `name` being undefined: it asks `is defined` or has a default.
@@ -192,12 +196,14 @@ impl Template {
     }
 
     // Built from kind, message and place only: the engine's own report may print values.
-    fn diagnostic(&self, error: &tera::Error) -> Diagnostic {
+    fn diagnostic(&self, error: &tera::Error, places: &Places<'_>) -> Diagnostic {
         match error.kind() {
             ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-                let (message, names) = report.message().split_once(". Available ").map_or((report.message(), None), |(m, n)| (m, Some(n)));
+                let (path, message) = throw::read(report.message());
+                let (message, names) = message.split_once(". Available ").map_or((message, None), |(m, n)| (m, Some(n)));
+                let span = places(&path).unwrap_or_else(|| self.locate(report.span().range.clone()));
                 let message = lower_first(message.trim().trim_end_matches('.'));
-                let diagnostic = Diagnostic::error(message.clone()).at(&self.locate(report.span().range.clone()));
+                let diagnostic = Diagnostic::error(message.clone()).at(&span);
                 match names.and_then(|names| names.split_once(": ")) {
                     Some((_, names)) => {
                         let written = message.split('`').nth(1).unwrap_or_default();
@@ -264,7 +270,7 @@ mod tests {
 
     fn file(text: &str) -> Result<String, Diagnostic> {
         let source = Source::new("t.conf", text);
-        Templates::default().compile(text, Place::file(&Span::whole(&source)))?.render(&values())
+        Templates::default().compile(text, Place::file(&Span::whole(&source)))?.render(&values(), &|_| None)
     }
 
     #[test]
@@ -281,7 +287,9 @@ mod tests {
         let value = |text: &str| {
             let source = Source::new("v.yml", text);
             let inner = expression(text).expect("an expression");
-            templates.expression(inner, Place::node(&Span::new(&source, 0, text.len()))).and_then(|template| template.value(&values()))
+            templates
+                .expression(inner, Place::node(&Span::new(&source, 0, text.len())))
+                .and_then(|template| template.value(&values(), &|_| None))
         };
         assert_eq!(value("{{ names }}"), Ok(json!(["a", "b"])));
         assert_eq!(value("{{ port == 80 and 'a' in names }}"), Ok(json!(true)));
@@ -321,7 +329,7 @@ mod tests {
             let source = Source::new("v", text);
             let place = Place::node(&Span::new(&source, 0, text.len()));
             let template = Templates::default().expression(text, place).expect("it parses");
-            template.value(&values()).map_err(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
+            template.value(&values(), &|_| None).map_err(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
         };
         assert_eq!(value("site.c"), Err("v:1:6: field `c` is not defined expected one of: a, b".to_string()));
         assert_eq!(value("site.a"), Ok(Json::Null), "it is there, and null");
@@ -343,6 +351,20 @@ mod tests {
         for fine in ["facts.distribution == 'x'", "facts.x is defined", "facts.x | default(value=1)", "'see facts.txt' == a", "a.facts.x"] {
             assert_eq!(unknown(fine), None, "{fine}");
         }
+    }
+
+    #[test]
+    fn what_a_template_refuses_is_pointed_at_where_it_is_written() {
+        let (role, vars) = (Source::new("t.conf", "{{ throw(at=[\"sites\", name, 0], message=\"no\") }}"), Source::new("v.yml", "ab"));
+        let template = Templates::default().compile(role.text(), Place::file(&Span::whole(&role))).expect("it parses");
+        let values = json!({ "name": "shop" }).as_object().expect("an object").clone();
+        let place = |known: &[&str]| {
+            let places = |path: &[String]| (path == known).then(|| Span::new(&vars, 1, 2));
+            let error = template.render(&values, &places).expect_err("it refuses");
+            format!("{} {}", error.labels[0].0, error.summary)
+        };
+        assert_eq!(place(&["sites", "shop", "0"]), "v.yml:1:2 no");
+        assert_eq!(place(&["else"]), "t.conf:1:4 no");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use serde_json::{Map, Value as Json};
+
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
 use crate::cli::usage;
@@ -36,7 +38,7 @@ pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) 
     let mut apps = BTreeMap::new();
     for mut target in site.fleet(1).targets {
         let inputs = problems.take(host_inputs(&site.job(project, "stage", &[]), &target, &sample_facts(), ROLE)).flatten();
-        let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
+        let Some(app) = inputs.and_then(|inputs| problems.take(app(site, &target.name, &inputs))) else { continue };
         target.fixed.extend(sample(&app));
         for verb in VERBS {
             problems.take(crate::engine::check(&site.job(project, verb, &[]), &target));
@@ -44,6 +46,12 @@ pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) 
         apps.insert(target.name, app);
     }
     apps
+}
+
+/// The application as the inputs of a host describe it.
+fn app(site: &Site, host: &str, inputs: &Map<String, Json>) -> Result<App, Diagnostics> {
+    let host = site.hosts.iter().find(|known| known.name == host);
+    App::read(inputs, &|path| Some(host?.variables.get(path[0])?.node.place(&path[1..])))
 }
 
 impl Ground {
@@ -102,7 +110,7 @@ impl Ground {
         for host in crew.well() {
             let extra = |host: &str| self.apps.get(host).map(sample).unwrap_or_default();
             let inputs = problems.take(crew.inputs(&self.job("stage"), host, ROLE, &extra)).flatten();
-            apps.extend(inputs.and_then(|inputs| problems.take(App::read(&inputs))).map(|app| (host.to_string(), app)));
+            apps.extend(inputs.and_then(|inputs| problems.take(app(&self.site, host, &inputs))).map(|app| (host.to_string(), app)));
         }
         problems.or(())?;
         let answers = crew.ask(&|host| apps.get(host).map(look::script));

@@ -7,7 +7,7 @@ use crate::cli::memory;
 use crate::cli::secrets::store::Store;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Method, Play, Privilege, Target};
-use crate::project::{Definition, Environment, Library, Manner, Pattern, Role};
+use crate::project::{Definition, Environment, Library, Manner, Pattern};
 use crate::yaml::{Node, Value};
 
 /// An environment of a project, with the hosts that are meant.
@@ -43,8 +43,7 @@ impl Site {
         let assets = problems.take(project.assets(&store))?;
         let library = Library::new(project.layout.root(), Some(name)).with_opened(assets);
         let roles = project.roles(&library, problems);
-        let bools: Vec<&str> = roles.values().flat_map(Role::bools).collect();
-        environment.check_values(&|name| bools.contains(&name), problems);
+        environment.check_values(&|name| roles.values().find_map(|role| role.input(name)).map(|input| &input.shape), problems);
         let selected = selected(project, &environment, limit, problems)?;
         let plays: Vec<Play> = project
             .config
