@@ -60,6 +60,7 @@ fn a_host_cannot_name_a_setting_a_variable_or_a_path_here() {
     let project = Project::new(&[&machine], "deploy");
     project.file("roles/test/role.yml", "inputs: { word: { type: string } }\nprovision:\n  - copy: { dest: /etc/word, content: \"{{ word }} {{ inventory_hostname }}\\n\" }\n");
     project.file("group_vars/web.yml", "word: ours\n");
+    machine.sh("sed -i --follow-symlinks -e '/^ID=/d' -e '/^VERSION_CODENAME=/d' /etc/os-release");
     machine.sh("printf '{\"word\":\"theirs\",\"ansible_user\":\"admin\",\"inventory_hostname\":\"evil\",\"hoist_state\":\"/x\"}\\n' >/etc/said; \
                 printf 'word=theirs\\nansible_host=192.0.2.1\\nansible_become_method=su\\nhoist_state=/x\\nuser=admin\\nfacts=x\\nID=../../../evil\\nVERSION_CODENAME=\"../../../../evil\"\\n' >>/etc/os-release; \
                 mkdir -p /etc/ansible/facts.d; echo '{\"word\":\"theirs\"}' >/etc/ansible/facts.d/x.fact; \
