@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Outcome {
         report::line("`vars` of a play, a role or a task set it, too, and win there");
         alone.iter().for_each(|place| report::line(&format!("  {place}")));
     }
-    let uses = usage::uses(&project, &site);
+    let uses = usage::uses(&project, &site, Some(&[name].into()));
     match uses.get(name) {
         Some(places) => {
             report::line("used in");

@@ -46,8 +46,7 @@ pub struct Work {
 impl Work {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts, tags: &Tags, verb: &str) -> Result<Self, Diagnostics> {
-        let (project, site) = load::site(words, hosts)?;
-        let mut problems = Diagnostics::new();
+        let (project, site, mut problems) = load::unsaid(words, hosts)?;
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
             let known: BTreeSet<&str> =
@@ -61,8 +60,8 @@ impl Work {
             );
         }
         unknown_tags(&site, &tags.tags, &mut problems);
-        usage::words(&project, &site, &mut problems);
-        let work = Self {
+        usage::check(&project, &site, &mut problems);
+        let mut work = Self {
             lines: site.lines(&project, hosts.accept_new),
             verb: verb.to_string(),
             tags: tags.tags.clone(),
@@ -74,7 +73,12 @@ impl Work {
         for target in &work.fleet().targets {
             problems.take(crate::engine::check(&work.job(), target));
         }
-        problems.or(work)
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        report::diagnostics(&problems);
+        work.site.ask_become_password(hosts)?;
+        Ok(work)
     }
 
     fn job(&self) -> Job<'_> {

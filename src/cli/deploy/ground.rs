@@ -57,7 +57,7 @@ fn app(site: &Site, host: &str, inputs: &Map<String, Json>) -> Result<App, Diagn
 impl Ground {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
-        let (project, mut site) = load::site(words, hosts)?;
+        let (project, mut site, mut problems) = load::unsaid(words, hosts)?;
         let with_role: Vec<String> = site
             .plays
             .iter()
@@ -69,15 +69,18 @@ impl Ground {
                 .help("add it to the roles of a play: `roles: [common, nginx, app]`")
                 .into());
         }
-        let mut problems = Diagnostics::new();
-        usage::words(&project, &site, &mut problems);
+        usage::check(&project, &site, &mut problems);
         for play in &mut site.plays {
             play.hosts.retain(|host| with_role.contains(host));
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
         let apps = applications(&project, &site, &mut problems);
-        problems.or(())?;
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        report::diagnostics(&problems);
+        site.ask_become_password(hosts)?;
         Ok(Self { project, site, lines, forks, apps })
     }
 

@@ -23,7 +23,7 @@ impl SiteHost {
         project: &Project,
         environment: &Environment,
         library: &Library,
-        roles: &BTreeMap<String, Role>,
+        roles: &[Role],
         host: &Host,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
@@ -40,7 +40,7 @@ impl SiteHost {
             let home = std::env::home_dir();
             Connection::read(host, &variables, &resolve, project.layout.root(), home.as_deref(), problems)
         };
-        let variables = variables.with_defaults(roles.values().flat_map(Role::defaults));
+        let variables = variables.with_defaults(roles.iter().flat_map(Role::defaults));
         connection.map(|connection| Self { name: host.name.clone(), variables, connection })
     }
 }

@@ -14,7 +14,6 @@ pub use lines::Lines;
 pub use project::Project;
 pub use site::Site;
 
-use super::ask;
 use super::selection::{Hosts, Words, pattern};
 use crate::diagnostic::Diagnostics;
 use crate::engine::Limits;
@@ -25,19 +24,24 @@ use crate::project::config;
 /// # Errors
 /// All mistakes in them.
 pub fn site(words: &Words, hosts: &Hosts) -> Result<(Project, Site), Diagnostics> {
+    let (project, mut site, problems) = unsaid(words, hosts)?;
+    crate::report::diagnostics(&problems);
+    site.ask_become_password(hosts)?;
+    Ok((project, site))
+}
+
+/// The same for who has more to say before somebody is asked for a password: with the warnings, not shown yet.
+///
+/// # Errors
+/// All mistakes in them.
+pub fn unsaid(words: &Words, hosts: &Hosts) -> Result<(Project, Site, Diagnostics), Diagnostics> {
     let (name, definitions) = words.settle()?;
     let mut problems = Diagnostics::new();
     let project = Project::load(&mut problems)?.with_identity(&words.identity);
     let limit = hosts.limit.as_ref().map(|text| pattern(text, "--limit")).transpose()?;
     let site = Site::load(&project, &name, limit.as_ref(), definitions, &mut problems);
     match site {
-        Some(mut site) if !problems.has_errors() => {
-            crate::report::diagnostics(&problems);
-            if hosts.ask_become_pass {
-                site.become_password = Some(ask::password("Password to become root on the hosts:")?);
-            }
-            Ok((project, site))
-        }
+        Some(site) if !problems.has_errors() => Ok((project, site, problems)),
         _ => Err(problems),
     }
 }

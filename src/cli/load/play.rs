@@ -1,7 +1,5 @@
 //! A play of hoist.yml, for the hosts that are meant.
 
-use std::collections::BTreeMap;
-
 use super::Project;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Play, RoleCall, Rolling, Size};
@@ -13,7 +11,7 @@ pub(super) fn site_play(
     project: &Project,
     inventory: &Inventory,
     play: &config::Play,
-    roles: &BTreeMap<String, Role>,
+    roles: &[Role],
     selected: &[String],
     problems: &mut Diagnostics,
 ) -> Option<Play> {
@@ -36,7 +34,12 @@ pub(super) fn site_play(
     let rolling = rolling(play, problems);
     let call = |used: &config::RoleUse| {
         let manner = Manner { tags: used.tags.clone(), ..Manner::default() };
-        Some(RoleCall { role: roles.get(&used.name)?.clone(), vars: used.vars.clone(), manner, when: used.when.clone() })
+        Some(RoleCall {
+            role: roles.iter().find(|role| role.name == used.name)?.clone(),
+            vars: used.vars.clone(),
+            manner,
+            when: used.when.clone(),
+        })
     };
     let environment = Node::new(Value::Mapping(play.environment.clone()), play.span.clone());
     let manner = Manner {

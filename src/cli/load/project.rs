@@ -1,6 +1,6 @@
 //! A project: what does not depend on an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -89,16 +89,10 @@ impl Project {
         problems.or(opened)
     }
 
-    /// The roles that hoist.yml names, each once. Mistakes in them go to `problems`.
-    pub fn roles(&self, library: &Library, problems: &mut Diagnostics) -> BTreeMap<String, Role> {
-        let mut roles = BTreeMap::new();
-        for used in self.config.plays.iter().flat_map(|play| &play.roles) {
-            if !roles.contains_key(&used.name)
-                && let Some(role) = problems.take(library.role(&used.name, &used.span))
-            {
-                roles.insert(used.name.clone(), role);
-            }
-        }
-        roles
+    /// The roles that hoist.yml names, each once, in its order. Mistakes in them go to `problems`.
+    pub fn roles(&self, library: &Library, problems: &mut Diagnostics) -> Vec<Role> {
+        let mut seen = BTreeSet::new();
+        let used = self.config.plays.iter().flat_map(|play| &play.roles).filter(|used| seen.insert(&used.name));
+        used.filter_map(|used| problems.take(library.role(&used.name, &used.span))).collect()
     }
 }

@@ -3,11 +3,12 @@
 use super::host::{SiteHost, given, magic};
 use super::play::site_play;
 use super::{Project, twins};
-use crate::cli::memory;
 use crate::cli::secrets::store::Store;
+use crate::cli::selection::Hosts;
+use crate::cli::{ask, memory};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Method, Play, Privilege, Target};
-use crate::project::{Definition, Environment, Library, Manner, Pattern};
+use crate::project::{Definition, Environment, Library, Manner, Pattern, Role};
 use crate::yaml::{Node, Value};
 
 /// An environment of a project, with the hosts that are meant.
@@ -16,12 +17,14 @@ pub struct Site {
     pub environment: Environment,
     /// Its roles, templates and files.
     pub library: Library,
+    /// All roles of hoist.yml, also those of plays that are for no host here.
+    pub roles: Vec<Role>,
     /// The hosts that are meant, in the order of the inventory.
     pub hosts: Vec<SiteHost>,
     /// Which roles they get. The hosts of each play are those that are meant, too.
     pub plays: Vec<Play>,
     /// The password of `--ask-become-pass`, for all hosts.
-    pub(super) become_password: Option<String>,
+    become_password: Option<String>,
 }
 
 impl Site {
@@ -43,7 +46,7 @@ impl Site {
         let assets = problems.take(project.assets(&store))?;
         let library = Library::new(project.layout.root(), Some(name)).with_opened(assets);
         let roles = project.roles(&library, problems);
-        environment.check_values(&|name| roles.values().find_map(|role| role.input(name)).map(|input| &input.shape), problems);
+        environment.check_values(&|name| roles.iter().find_map(|role| role.input(name)).map(|input| &input.shape), problems);
         let selected = selected(project, &environment, limit, problems)?;
         let plays: Vec<Play> = project
             .config
@@ -55,7 +58,18 @@ impl Site {
         let hosts: Vec<SiteHost> =
             meant.filter_map(|host| SiteHost::read(project, &environment, &library, &roles, host, problems)).collect();
         twins::check(&environment.inventory, &hosts, problems);
-        Some(Self { environment, library, hosts, plays, become_password: None })
+        Some(Self { environment, library, roles, hosts, plays, become_password: None })
+    }
+
+    /// Asks for the password to become root, if that is wanted.
+    ///
+    /// # Errors
+    /// Nobody can be asked.
+    pub fn ask_become_password(&mut self, hosts: &Hosts) -> Result<(), Diagnostics> {
+        if hosts.ask_become_pass {
+            self.become_password = Some(ask::password("Password to become root on the hosts:")?);
+        }
+        Ok(())
     }
 
     /// The run of `verb` on this site.
