@@ -133,8 +133,11 @@ pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> Str
             format!("\n{} {what} in {}{switch}\n", paint(GREEN, "live:"), time(elapsed))
         }
         Some(Outcome::NotBegun) => format!("\n{} nothing was begun\n", paint(ERROR, "not deployed:")),
-        Some(Outcome::Untouched) => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
-        Some(Outcome::Reverted) => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
+        Some(Outcome::Untouched) if plan.follows() => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
+        Some(Outcome::Reverted) if plan.follows() => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
+        Some(Outcome::Untouched | Outcome::Reverted) => {
+            format!("\n{} nothing was live before, and nothing is now\n", paint(ERROR, "not deployed:"))
+        }
         Some(Outcome::Stuck) => {
             format!("\n{} not every host could be put back; `hoist releases` shows what is live where\n", paint(ERROR, "failed:"))
         }
@@ -211,4 +214,44 @@ pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
         listed.map(event).collect::<Vec<_>>()
     };
     seen.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::ledger::Ledger;
+    use crate::deploy::look::HostState;
+    use crate::deploy::version::Version;
+    use crate::engine::Rolling;
+    use crate::report::sample::plain;
+
+    fn host(name: &str, live: Option<&str>, lines: &[(&str, &str)]) -> Seen {
+        let line = |(id, state): &(&str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\tcccccccc\tv1\tann\n");
+        let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
+        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), ..HostState::default() })
+    }
+
+    fn plan(hosts: Vec<Seen>) -> Plan {
+        Plan {
+            environment: "prod".to_string(),
+            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), changes: None },
+            id: ReleaseId::new(2, "ccccccc"),
+            rollback: false,
+            hosts,
+            done: Vec::new(),
+            who: "ann".to_string(),
+            rolling: Rolling::default(),
+            maintenance: false,
+            archive: None,
+        }
+    }
+
+    #[test]
+    fn a_first_deploy_that_fails_goes_back_to_nothing() {
+        let said = |live, how| plain(&outcome(&plan(vec![host("web1", live, &[])]), Some(&how), Duration::ZERO)).trim().to_string();
+        assert_eq!(said(Some("1-aaaaaaa"), Outcome::Reverted), "rolled back: every host is back at what was live");
+        assert_eq!(said(Some("1-aaaaaaa"), Outcome::Untouched), "not deployed: what was live still is");
+        assert_eq!(said(None, Outcome::Reverted), "not deployed: nothing was live before, and nothing is now");
+        assert_eq!(said(None, Outcome::Untouched), "not deployed: nothing was live before, and nothing is now");
+    }
 }
