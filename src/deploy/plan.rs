@@ -75,6 +75,8 @@ impl Plan {
             when: String::new(),
             state: State::Staging,
             complete: false,
+            proved: false,
+            turned_bad: false,
             migrated: false,
         }
     }

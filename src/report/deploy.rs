@@ -13,7 +13,7 @@ use super::terminal::escape;
 use super::words::{count, hosts, indent, time};
 use crate::deploy::app::App;
 use crate::deploy::choose::Seen;
-use crate::deploy::ledger::{Release, State};
+use crate::deploy::ledger::{Ledger, Release, State};
 use crate::deploy::plan::Plan;
 use crate::deploy::release::ReleaseId;
 use crate::deploy::run::Outcome;
@@ -163,7 +163,7 @@ pub fn releases(seen: &[Seen], all: bool) -> String {
     let mut table = Table::new(["RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"].map(Cell::new));
     let mut rows: Vec<([String; 5], bool, Vec<&str>)> = Vec::new();
     for (host, state) in seen {
-        for release in state.ledger.releases.iter().filter(|release| all || release.state != State::Gone) {
+        for release in listed(&state.ledger, all) {
             let live = state.live.as_ref() == Some(&release.id);
             let row = [
                 release.id.to_string(),
@@ -189,25 +189,34 @@ pub fn releases(seen: &[Seen], all: bool) -> String {
     table.text()
 }
 
+/// All releases of a host, or those that are worth a look.
+fn listed(ledger: &Ledger, all: bool) -> Vec<&Release> {
+    if all { ledger.releases.iter().collect() } else { ledger.listed().collect() }
+}
+
 /// What a release is, in a word or two.
 fn word(release: &Release, live: bool) -> String {
+    let word = match release.state {
+        State::Bad | State::Gone if release.failed() => "failed",
+        State::Bad => "rolled back",
+        State::Staging | State::Live if !live => "interrupted",
+        state => state.word(),
+    };
     match (release.state, live) {
         (State::Good, true) => "live".to_string(),
-        (state, true) => format!("live, {}", state.word()),
-        (State::Staging, false) => "interrupted".to_string(),
-        (State::Live, false) => "interrupted".to_string(),
-        (state, false) => state.word().to_string(),
+        (_, true) => format!("live, {word}"),
+        (_, false) => word.to_string(),
     }
 }
 
 /// The same for programs: `release`, one for each of each host.
 pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
     let of = |(host, state): &Seen| {
-        let listed = state.ledger.releases.iter().filter(|release| all || release.state != State::Gone);
+        let listed = listed(&state.ledger, all).into_iter();
         let event = |release: &Release| {
             let fields = json!({
                 "host": host, "release": release.id.as_str(), "state": release.state.word(), "live": state.live.as_ref() == Some(&release.id),
-                "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated,
+                "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated, "failed": release.failed(),
             });
             ("release", json::fields(fields))
         };
@@ -219,7 +228,6 @@ pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::ledger::Ledger;
     use crate::deploy::look::HostState;
     use crate::deploy::version::Version;
     use crate::engine::Rolling;
@@ -244,6 +252,29 @@ mod tests {
             maintenance: false,
             archive: None,
         }
+    }
+
+    #[test]
+    fn what_failed_is_listed_and_called_so() {
+        let lines = [
+            ("1-aaaaaaa", "good"),
+            ("1-aaaaaaa", "gone"),
+            ("2-bbbbbbb", "good"),
+            ("3-ccccccc", "bad"),
+            ("3-ccccccc", "gone"),
+            ("4-ddddddd", "good"),
+            ("4-ddddddd", "bad"),
+            ("5-eeeeeee", "staging"),
+        ];
+        let seen = [host("web1", Some("2-bbbbbbb"), &lines)];
+        let states = |all| {
+            let text = plain(&releases(&seen, all));
+            let row = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).take(2).map(str::trim).collect::<Vec<_>>().join(": ");
+            text.lines().skip(1).map(row).collect::<Vec<_>>()
+        };
+        let recent = ["5-eeeeeee: interrupted", "4-ddddddd: rolled back", "3-ccccccc: failed", "2-bbbbbbb: live"];
+        assert_eq!(states(false), recent);
+        assert_eq!(states(true), [&recent[..], &["1-aaaaaaa: gone"]].concat());
     }
 
     #[test]
