@@ -226,6 +226,8 @@ pub fn carry_out(
             return give_up(crew, Err(stop));
         }
         screen.show(output, plan.names());
+        let name = plan.version.name();
+        crew.about(&if plan.id.as_str().ends_with(&name) { plan.id.to_string() } else { format!("{} {name}", plan.id) });
         // Another run may have been there since the hosts were looked at. From here on none can.
         if !crew.hold() {
             break plan;
