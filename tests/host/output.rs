@@ -203,3 +203,31 @@ fn any_terminal_will_do() {
         assert_ne!(output.status.code(), Some(101), "{line}");
     }
 }
+
+#[test]
+fn steps_are_counted_over_the_whole_play_and_say_what_they_are_about() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:
+  - name: something of unknown reach
+    command: { cmd: \"true\", always: true }
+  - name: its folders are there
+    file: { path: \"{{ item }}\", state: directory }
+    loop: [/srv/a, /srv/b]
+",
+    );
+    let run = project.hoist(&["provision", "env=test", "--yes", "--json"]);
+    let events: Vec<Json> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let started = events.iter().filter(|event| event["event"] == "step_started");
+    let told: Vec<String> = started.map(|event| format!("{}/{} {}", event["number"], event["of"], event["subject"])).collect();
+    assert_eq!(told, ["1/3 \"true\"", "2/3 \"/srv/a\"", "3/3 \"/srv/b\""], "{run}");
+    machine.sh("rm -r /srv/a /srv/b");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    for subject in ["(file /srv/a, ", "(file /srv/b, "] {
+        let line = format!("{}: changed: its folders are there {subject}", machine.name);
+        assert!(run.stderr.contains(&line), "{line}: {run}");
+    }
+}

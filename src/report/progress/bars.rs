@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::{Event, Phase};
 use crate::report::terminal::escape;
-use crate::report::words::count;
+use crate::report::words::{about, count};
 
 const VISIBLE: usize = 12;
 /// Characters of a step that are shown beside its output.
@@ -166,8 +166,9 @@ impl Host {
                 self.say(None);
                 self.restart();
             }
-            Event::StepStarted { name, number, of } => {
-                self.step = format!("{number}/{of} {}", escape(name));
+            Event::StepStarted { step, number, of } => {
+                let about = about(&step.name, step.kind, &step.subject).map(|about| format!(" ({about})")).unwrap_or_default();
+                self.step = format!("{number}/{of} {}{about}", escape(&step.name));
                 self.say(None);
                 self.restart();
             }
