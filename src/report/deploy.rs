@@ -159,7 +159,7 @@ pub fn result(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> json
 }
 
 /// A table of releases, the newest first, equal ones of several hosts in one row.
-pub fn releases(seen: &[Seen], all: bool) -> String {
+pub fn releases(seen: &[Seen], all: bool, columns: Option<usize>) -> String {
     let mut table = Table::new(["RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"].map(Cell::new));
     let mut rows: Vec<([String; 5], bool, Vec<&str>)> = Vec::new();
     for (host, state) in seen {
@@ -186,7 +186,7 @@ pub fn releases(seen: &[Seen], all: bool) -> String {
         let cells = row.into_iter().chain([hosts(&on, seen.len())]).enumerate();
         table.row(cells.map(|(at, text)| if live && at < 2 { Cell::new(text).style(GREEN) } else { Cell::new(text) }));
     }
-    table.text()
+    table.text(columns)
 }
 
 /// All releases of a host, or those that are worth a look.
@@ -268,7 +268,7 @@ mod tests {
         ];
         let seen = [host("web1", Some("2-bbbbbbb"), &lines)];
         let states = |all| {
-            let text = plain(&releases(&seen, all));
+            let text = plain(&releases(&seen, all, None));
             let row = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).take(2).map(str::trim).collect::<Vec<_>>().join(": ");
             text.lines().skip(1).map(row).collect::<Vec<_>>()
         };

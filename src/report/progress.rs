@@ -1,9 +1,11 @@
 //! How the hosts get on, while they do: bars on a terminal, lines where there is none, events for programs.
 
 mod bars;
+mod quiet;
 
 use bars::Bars;
 pub use bars::aside;
+pub use quiet::restore;
 
 use super::terminal::escape;
 use super::words::{about, time};

@@ -35,7 +35,7 @@ pub enum Again<'a> {
 const MANY: usize = 5;
 
 /// The whole summary. `again` is shown beside every trouble.
-pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> String {
+pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>, columns: Option<usize>) -> String {
     if reports.iter().all(|report| report.failure.is_none() && report.results.is_empty()) {
         return unchanged(reports, elapsed);
     }
@@ -45,7 +45,7 @@ pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> Stri
     for report in reports {
         table.row(row(report));
     }
-    table.text() + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
+    table.text(columns) + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
 }
 
 /// One line for a run in which nothing had to be done.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn shown(reports: &[HostReport]) -> String {
-        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod", None)))
+        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod", None), None))
     }
 
     fn locked() -> HostFailure {
@@ -331,7 +331,7 @@ web1:
     fn the_same_trouble_is_told_once_however_far_each_host_came() {
         let reports = failed_behind(&[13, 12, 12]);
         let first = Some("commit and push first:");
-        let text = |again| plain(&text(&reports, Duration::from_millis(412), again));
+        let text = |again| plain(&text(&reports, Duration::from_millis(412), again, None));
         assert_eq!(
             behind_the_table(&text(Again::Everywhere("hoist deploy env=prod", first))),
             "\
@@ -348,7 +348,7 @@ next: commit and push first:
 "
         );
         let locked = [report("web1", 0, vec![], Some(locked()))];
-        let text = plain(&super::text(&locked, Duration::ZERO, Again::Everywhere("hoist deploy env=prod", first)));
+        let text = plain(&super::text(&locked, Duration::ZERO, Again::Everywhere("hoist deploy env=prod", first), None));
         assert!(text.ends_with("\n\nnext: hoist deploy env=prod\n"), "{text}");
     }
 
@@ -356,7 +356,7 @@ next: commit and push first:
     fn the_command_names_the_fewest_hosts_that_it_can() {
         let mut reports = failed_behind(&[0; 8]);
         let next = |reports: &[HostReport], limit| {
-            let text = plain(&text(reports, Duration::ZERO, Again::There("hoist provision env=prod", limit)));
+            let text = plain(&text(reports, Duration::ZERO, Again::There("hoist provision env=prod", limit), None));
             text.lines().filter_map(|line| line.strip_prefix("  next: hoist provision env=prod")).collect::<Vec<_>>().join(";")
         };
         assert_eq!(next(&reports, None), "");

@@ -57,6 +57,7 @@ struct Host {
 impl Bars {
     /// For these hosts, on a terminal with so many columns and rows.
     pub fn new(hosts: &[String], (columns, rows): (usize, usize)) -> Self {
+        super::quiet::quiet();
         let multi = MultiProgress::new();
         *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(multi.clone());
         let total = multi.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
@@ -88,6 +89,7 @@ impl Drop for Bars {
         for bar in state.hosts.iter().filter_map(|host| host.bar.as_ref()).chain([&state.total]) {
             bar.finish_and_clear();
         }
+        super::quiet::restore();
     }
 }
 
