@@ -329,7 +329,9 @@ mod tests {
             let source = Source::new("v", text);
             let place = Place::node(&Span::new(&source, 0, text.len()));
             let template = Templates::default().expression(text, place).expect("it parses");
-            template.value(&values(), &|_| None).map_err(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
+            template
+                .value(&values(), &|_| None)
+                .map_err(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
         };
         assert_eq!(value("site.c"), Err("v:1:6: field `c` is not defined expected one of: a, b".to_string()));
         assert_eq!(value("site.a"), Ok(Json::Null), "it is there, and null");
