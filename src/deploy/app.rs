@@ -47,12 +47,6 @@ pub struct App {
     /// How many good releases stay.
     #[serde(rename = "app_keep")]
     pub keep: usize,
-    /// Commands on the hosts, by the moment at which they run.
-    #[serde(rename = "app_hooks", default)]
-    hooks: BTreeMap<String, Json>,
-    /// What must answer after the switch.
-    #[serde(rename = "app_check", default)]
-    check: BTreeMap<String, Json>,
     /// Commands on this machine, by the moment at which they run.
     #[serde(rename = "app_local_hooks")]
     pub local_hooks: BTreeMap<String, Vec<String>>,
@@ -89,8 +83,7 @@ impl App {
             problems.push(at(error, &["app_root"]).help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"));
         }
         let ports = app.processes.iter().filter_map(|(name, process)| Some((name, process.get("port")?)));
-        let number = |port: &Json| port.as_u64().or_else(|| port.as_str()?.trim().parse().ok());
-        for (name, port) in ports.filter(|(_, port)| !number(port).is_some_and(|port| (1..=65535).contains(&port))) {
+        for (name, port) in ports.filter(|(_, port)| !port.as_u64().is_some_and(|port| (1..=65535).contains(&port))) {
             let error = Diagnostic::error(format!("`port` of the process `{name}` must be a number from 1 to 65535, this is {port}"));
             problems.push(at(error, &["app_processes", name, "port"]));
         }
