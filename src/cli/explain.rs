@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, load, usage};
-use crate::diagnostic::Diagnostic;
-use crate::project::{Layer, Role, RoleScope, Scope};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::project::{Layer, Library, Role, RoleScope, Scope};
 use crate::report;
 
 /// Show where the value of a variable comes from: every place that sets it, the winner first, and who uses it
@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Outcome {
                 serde_json::to_string(&definition.node.to_json()).unwrap_or_default()
             };
             let mark = if number == 0 { "wins" } else { "" };
-            vec![format!("  {mark}"), layer(definition.layer).to_string(), definition.key_span.to_string(), shortened(&written)]
+            vec![format!("  {mark}"), layer(definition.layer).to_string(), place(&definition.key_span), shortened(&written)]
         });
         report::table(&["", "LAYER", "PLACE", "AS WRITTEN"], rows.collect());
     }
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Outcome {
     match uses.get(name) {
         Some(places) => {
             report::line("used in");
-            places.iter().for_each(|place| report::line(&format!("  {place}")));
+            places.iter().for_each(|span| report::line(&format!("  {}", place(span))));
         }
         None => report::line("used nowhere"),
     }
@@ -79,7 +79,17 @@ fn vars(site: &load::Site, name: &str) -> BTreeSet<String> {
     let calls = || site.plays.iter().flat_map(|play| &play.roles);
     let tasks = calls().flat_map(|call| call.role.verbs.values().flatten().chain(&call.role.handlers)).flat_map(|task| &task.vars);
     let entries = site.plays.iter().flat_map(|play| &play.vars).chain(calls().flat_map(|call| &call.vars)).chain(tasks);
-    entries.filter(|entry| entry.key == name).map(|entry| entry.key_span.to_string()).collect()
+    entries.filter(|entry| entry.key == name).map(|entry| place(&entry.key_span)).collect()
+}
+
+/// A place, and whether it is in a role that the project does not have.
+fn place(span: &Span) -> String {
+    let file = span.source().name();
+    let role = file.components().nth(1).map(|role| role.as_os_str().to_string_lossy());
+    let built_in = role.is_some_and(|role| {
+        Library::built_in(&role).iter().any(|(path, content)| path == file && *content == span.source().text().as_bytes())
+    });
+    format!("{span}{}", if built_in { " (built in)" } else { "" })
 }
 
 fn layer(layer: Layer) -> &'static str {

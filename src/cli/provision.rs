@@ -148,7 +148,8 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));
     drop(progress);
-    report::summary(&reports, started.elapsed(), report::Again::There(&again(&work, args, verb)), &args.output);
+    let again = again(&work, args, verb);
+    report::summary(&reports, started.elapsed(), report::Again::There(&again, args.hosts.limit.as_deref()), &args.output);
     Ok(match report::exit_code(&reports) {
         0 => ExitCode::Done,
         4 => ExitCode::Locked,

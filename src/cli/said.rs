@@ -13,7 +13,10 @@ pub fn interrupt() -> &'static Interrupt {
         match INTERRUPT.level() {
             1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
             2 => report::note("\nending the steps that run"),
-            _ => std::process::exit(ExitCode::Interrupted as i32),
+            _ => {
+                report::leave();
+                std::process::exit(ExitCode::Interrupted as i32)
+            }
         }
     });
     // Somebody else's handler (a second run in this process) does the same.

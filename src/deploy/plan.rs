@@ -57,6 +57,11 @@ impl Plan {
         self.hosts.iter().find(|(name, _)| name == host).map(|(_, state)| state)
     }
 
+    /// Whether anything is live on one of the hosts.
+    pub fn follows(&self) -> bool {
+        self.hosts.iter().any(|(_, state)| state.live.is_some())
+    }
+
     /// Whether its migrations are known to change the database.
     pub fn migrates(&self) -> bool {
         !self.rollback && self.version.changes.as_ref().is_some_and(|changes| !changes.migrations.is_empty())
@@ -72,6 +77,8 @@ impl Plan {
             when: String::new(),
             state: State::Staging,
             complete: false,
+            proved: false,
+            turned_bad: false,
             migrated: false,
         }
     }

@@ -16,7 +16,7 @@ use crate::transport::Failure;
 /// The most that is kept of a line whose end has not come yet, in bytes.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// Runs the changes of `batch`, which is number `count` of the run. Returns a result for each step that was started.
+/// Runs the changes of `batch`, which is number `count` of the run; `through` steps were through before it, of `of` in all. Returns a result for each step that was started.
 ///
 /// # Errors
 /// The line broke, or `tick` ended the wait; the results up to there are in the error, the last one as
@@ -26,6 +26,7 @@ pub(super) fn run(
     steps: &[Step],
     (count, batch): (usize, &[&Planned]),
     (mut guard, deadlines): (Guard, Deadlines),
+    (through, of): (usize, usize),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
@@ -50,7 +51,6 @@ pub(super) fn run(
     }
     let mut running: Option<(usize, Instant)> = None;
     let mut unended: Vec<u8> = Vec::new();
-    let of = changes.len();
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
     let name = |index: usize| steps[index].name.clone();
     let span = |index: usize| Some(steps[index].span.clone());
@@ -62,7 +62,7 @@ pub(super) fn run(
                     running = Some((index, Instant::now()));
                     unended.clear();
                     let position = changes.iter().position(|(at, ..)| *at == index).unwrap_or_default() + 1;
-                    event(Event::StepStarted { name: name(index), number: position, of });
+                    event(Event::StepStarted { step: steps[index].about(), number: through + position, of });
                 }
             }
             Heard::Data(id, bytes) if number(id).is_some() => {
@@ -89,7 +89,7 @@ pub(super) fn run(
                 if let (Some(index), Some((_, started))) = (number(id), running.take()) {
                     let status = StepStatus::of(&steps[index], status);
                     let elapsed = started.elapsed();
-                    event(Event::StepDone { name: name(index), status, elapsed });
+                    event(Event::StepDone { step: steps[index].about(), status, elapsed });
                     results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
                 }
             }

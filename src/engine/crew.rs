@@ -160,6 +160,12 @@ impl<'a> Crew<'a> {
         self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
     }
 
+    /// Says what the run is about, for the histories of the hosts.
+    pub fn about(&mut self, what: &str) {
+        let what: String = what.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        self.members.iter_mut().filter_map(|member| member.state.as_mut().ok()).for_each(|worker| worker.about.clone_from(&what));
+    }
+
     /// Takes the locks of all hosts that are well, in the order of their names, so that two runs cannot wait for each
     /// other; true when it has all of them.
     pub fn hold(&mut self) -> bool {

@@ -30,7 +30,7 @@ mod wrap;
 
 pub use crew::{Crew, Extra, host_inputs};
 pub use deadline::Limits;
-pub use event::{Event, Events, Phase};
+pub use event::{About, Event, Events, Phase};
 pub use facts::{Facts, sample as sample_facts};
 pub use fleet::{Connect, Fleet, Pong, Previewed};
 pub use host::{PlayPreview, Preview, Target};

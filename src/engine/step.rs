@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Job, Play, RoleCall};
+use super::{About, Job, Play, RoleCall};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::project::{Given, Manner, RoleScope, Scope, Task};
 use crate::resource::{self, KINDS, Resource};
@@ -37,6 +37,13 @@ pub struct Step {
     pub once: Option<String>,
     /// The task.
     pub span: Span,
+}
+
+impl Step {
+    /// What it is called, for whoever shows it.
+    pub fn about(&self) -> About {
+        About { name: self.name.clone(), kind: self.resource.kind(), subject: self.resource.subject() }
+    }
 }
 
 /// Steps that run at the end of a play if they were notified.

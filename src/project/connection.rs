@@ -339,7 +339,7 @@ mod tests {
             "ansible_become_method=pbrun",
         ]);
         assert_eq!(connection, None);
-        let names = "(a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)";
+        let names = "(a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)";
         let expected = [
             "Error 199 `pbrun` is no way to become root that hoist knows (expected one of: sudo, su, doas)".to_string(),
             "Error 133 unknown connection `lcoal` (did you mean `local`?)".to_string(),

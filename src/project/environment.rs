@@ -123,8 +123,11 @@ fn masked(entries: &[Entry], what: &str) -> Vec<Entry> {
         let here = entry.key_span.line_column().0.max(line);
         text.extend(std::iter::repeat_n('\n', here - line));
         line = here;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push(' ');
+        }
         starts.push(text.len());
-        text += &format!("{}: (secret) ", entry.key);
+        text += &format!("{}: (secret)", entry.key);
     }
     let source = Source::new(what, text);
     let mask = |(entry, start): (&Entry, usize)| {
@@ -317,7 +320,8 @@ mod tests {
         ];
         assert_eq!(lines(&problems), expected);
         let sources = problems.iter().flat_map(|problem| problem.labels.iter().map(|(span, _)| span.source().text()));
-        assert!(sources.into_iter().all(|text| !text.contains("canary")));
+        let mut shown = sources.flat_map(str::lines);
+        assert!(shown.all(|line| !line.contains("canary") && line == line.trim_end()), "nor spaces at the ends of lines");
         let variables = environment.variables("w1");
         let password = variables.get("password").expect("set");
         assert!(password.secret && password.node.as_str() == Some("canary\ncanary\n"));

@@ -90,7 +90,8 @@ pub fn run(args: &Args) -> Outcome {
     }
     problems.or(())?;
     let again = said::again(again(args, &ground.site.environment.name));
-    carry_out(&ground, &args.output, &args.consent, "deploy", &again, &mut |crew, apps, seen| {
+    let again = report::Again::Everywhere(&again, Some(first(args)));
+    carry_out(&ground, &args.output, &args.consent, "deploy", again, &mut |crew, apps, seen| {
         let (first, state) = seen.first().expect("there is a host");
         let app = &apps[first];
         let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
@@ -147,8 +148,8 @@ fn has_changes(plays: &[PlayPreview]) -> bool {
 
 fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
-    let version = args.git_version.iter().map(|version| format!("--git-version={version}"));
-    let archive = args.archive.iter().map(|place| format!("--archive={place}"));
+    let option = |name: &str, value: &Option<String>| value.iter().map(|value| format!("--{name}={value}")).collect::<Vec<_>>();
+    let flag = |name: &str, given: bool| given.then(|| format!("--{name}"));
     let local = args.from_local.iter().map(|folder| match folder.to_str() {
         Some(".") => "--from-local".to_string(),
         _ => format!("--from-local={}", folder.display()),
@@ -156,11 +157,25 @@ fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
     ["deploy".to_string(), format!("env={environment}")]
         .into_iter()
         .chain(variables)
-        .chain(version)
-        .chain(archive)
+        .chain(option("git-version", &args.git_version))
+        .chain(option("archive", &args.archive))
+        .chain(option("limit", &args.hosts.limit))
+        .chain(option("serial", &args.serial))
         .chain(local)
+        .chain(flag("redeploy", args.redeploy))
+        .chain(flag("allow-older", args.allow_older))
+        .chain(flag("maintenance", args.maintenance))
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+/// What comes before the same once more, where a step failed: the hosts take the application from where it is kept.
+fn first(args: &Args) -> &'static str {
+    match (&args.archive, &args.from_local) {
+        (Some(_), _) => "mend what failed (in the application: make a new archive), then",
+        (None, Some(_)) => "mend what failed (in the application: commit it), then",
+        (None, None) => "mend what failed (in the application: commit and push it; a tag stays where it is, so name a new one), then",
+    }
 }
 
 /// Makes a plan of what hosts have.
@@ -168,7 +183,14 @@ pub type Planner<'p> =
     &'p mut dyn FnMut(&mut Crew<'_>, &BTreeMap<String, App>, &[Seen]) -> Result<(Plan, BTreeMap<String, Vec<PlayPreview>>), Stop>;
 
 /// Connects, looks, plans, asks, and carries it out. What deploys and rollbacks have in common.
-pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, verb: &str, again: &str, planner: Planner<'_>) -> Outcome {
+pub fn carry_out(
+    ground: &Ground,
+    output: &report::Options,
+    consent: &Consent,
+    verb: &str,
+    again: report::Again<'_>,
+    planner: Planner<'_>,
+) -> Outcome {
     let started = std::time::Instant::now();
     let environment = &ground.site.environment.name;
     let fleet = ground.fleet();
@@ -189,7 +211,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
         screen.clear();
         crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
         let reports = crew.end();
-        report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+        report::summary(&reports, started.elapsed(), again, output);
         return Ok(code(report::exit_code(&reports)));
     }
     let app = &apps[&seen[0].0];
@@ -210,6 +232,8 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
             return give_up(crew, Err(stop));
         }
         screen.show(output, plan.names());
+        let name = plan.version.name();
+        crew.about(&if plan.id.as_str().ends_with(&name) { plan.id.to_string() } else { format!("{} {name}", plan.id) });
         // Another run may have been there since the hosts were looked at. From here on none can.
         if !crew.hold() {
             break plan;
@@ -241,7 +265,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     }
     screen.clear();
     let reports = crew.end();
-    report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+    report::summary(&reports, started.elapsed(), again, output);
     report::deployed(&plan, Some(&outcome), started.elapsed(), output);
     Ok(match (&outcome, code(report::exit_code(&reports))) {
         (run::Outcome::Live(_), code) => code,

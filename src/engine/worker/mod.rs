@@ -69,6 +69,8 @@ pub(super) struct Worker<'a> {
     waits: bool,
     /// Who does what is done once for all hosts of the play.
     once: Arc<Once>,
+    /// What the run is about, for the history: the release of a deploy.
+    pub(super) about: String,
     /// How many batches were begun; the journal names a step by its batch and its number.
     batches: usize,
 }
@@ -112,6 +114,7 @@ impl<'a> Worker<'a> {
             began: Instant::now(),
             waits: false,
             once: Arc::default(),
+            about: String::new(),
             batches: 0,
         }
     }
@@ -176,7 +179,8 @@ impl<'a> Worker<'a> {
                 Some(HostFailure::Interrupted) => "interrupted".to_string(),
                 Some(_) => "failed".to_string(),
             };
-            let _ = self.line.session.ask(journal::finish(&result).text());
+            let about = Some(&self.about).filter(|about| !about.is_empty()).map(|about| format!("{about}: ")).unwrap_or_default();
+            let _ = self.line.session.ask(journal::finish(&format!("{about}{result}")).text());
         }
         (self.wires.event)(Event::Phase(Phase::Done));
         self.report

@@ -18,7 +18,7 @@ impl Worker<'_> {
     /// what it says; every later one is probed behind the change that made it necessary.
     pub(super) fn steps(&mut self, steps: &[Step], mut planned: Option<Vec<Planned>>) -> Result<Vec<String>, HostFailure> {
         let mut notified: Vec<String> = Vec::new();
-        let mut next = 0;
+        let (mut next, mut through) = (0, 0);
         while next < steps.len() {
             if self.orders.interrupt.level() > 0 {
                 return Err(HostFailure::Interrupted);
@@ -46,7 +46,9 @@ impl Worker<'_> {
                 return Err(HostFailure::Plan(failed));
             }
             let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
-            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch)? };
+            let of = through + plan.iter().filter(|planned| planned.verdict.unsure() || planned.verdict.change().is_some()).count();
+            let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch, (through, of))? };
+            through += results.len();
             let stopped = results.len() < batch.len();
             let done = if stopped { batch[results.len()].step } else { next + end };
             self.report.same += (done - next).saturating_sub(results.len());
@@ -106,8 +108,14 @@ impl Worker<'_> {
         self.note(batch, first);
     }
 
-    /// Runs a batch. A line that breaks is mended once; then the journal says how the steps ended.
-    fn batch(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
+    /// Runs a batch, behind so many steps of so many. A line that breaks is mended once; then the journal says how the steps
+    /// ended.
+    fn batch(
+        &mut self,
+        steps: &[Step],
+        batch: &[&Planned],
+        progress: (usize, usize),
+    ) -> Result<(Vec<StepResult>, Option<Failure>), HostFailure> {
         self.prepare()?;
         let deadlines = Deadlines::new(self.orders.limits, self.began);
         if let Some(late) = batch.first().and_then(|planned| deadlines.over(&steps[planned.step])) {
@@ -129,7 +137,7 @@ impl Worker<'_> {
             }
             deadlines.watch()
         };
-        Ok(match apply::run(session, steps, (count, batch), (guard, deadlines), &*self.wires.event, &mut tick) {
+        Ok(match apply::run(session, steps, (count, batch), (guard, deadlines), progress, &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, _)) if interrupt.level() > 1 => {
                 (results, Some(Failure::new(Cause::Interrupted, "the step that ran was ended at once, so it may be half done")))

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::{Event, Phase};
 use crate::report::terminal::escape;
-use crate::report::words::count;
+use crate::report::words::{about, count};
 
 const VISIBLE: usize = 12;
 /// Characters of a step that are shown beside its output.
@@ -57,6 +57,7 @@ struct Host {
 impl Bars {
     /// For these hosts, on a terminal with so many columns and rows.
     pub fn new(hosts: &[String], (columns, rows): (usize, usize)) -> Self {
+        super::quiet::quiet();
         let multi = MultiProgress::new();
         *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(multi.clone());
         let total = multi.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
@@ -88,6 +89,7 @@ impl Drop for Bars {
         for bar in state.hosts.iter().filter_map(|host| host.bar.as_ref()).chain([&state.total]) {
             bar.finish_and_clear();
         }
+        super::quiet::restore();
     }
 }
 
@@ -166,8 +168,9 @@ impl Host {
                 self.say(None);
                 self.restart();
             }
-            Event::StepStarted { name, number, of } => {
-                self.step = format!("{number}/{of} {}", escape(name));
+            Event::StepStarted { step, number, of } => {
+                let about = about(&step.name, step.kind, &step.subject).map(|about| format!(" ({about})")).unwrap_or_default();
+                self.step = format!("{number}/{of} {}{about}", escape(&step.name));
                 self.say(None);
                 self.restart();
             }

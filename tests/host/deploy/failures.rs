@@ -49,9 +49,19 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     failed(&shop, &taken, &[&third.name, "port 8001 is taken by something else"], "one");
     third.sh("systemctl stop taken");
 
-    // All of them are gone when one is good.
+    // All of them are gone when one is good, and still told of.
     shop.deploy("three");
     shop.is_tidy();
+    let listed = shop.hoist(&["releases", "env=test"]);
+    let states: Vec<&str> = listed.stdout.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(states.first(), Some(&"live"), "{listed}");
+    assert!(states.len() > 5 && states[1..states.len() - 1].iter().all(|state| *state == "failed"), "{listed}");
+    let history = shop.hoist(&["history", "env=test"]);
+    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test  ")).collect();
+    assert!(
+        runs.len() > 15 && runs.iter().all(|run| run.contains("-") && (run.contains(": done") || run.contains(": failed"))),
+        "{history}"
+    );
     assert_eq!(
         third.sh("ls /srv/shop/releases /var/lib/hoist/apps/shop/releases | grep -c -- -"),
         "4\n",
