@@ -20,6 +20,8 @@ pub struct Given<'a> {
     pub node: &'a Node,
     /// Whether it comes from the secrets.
     pub secret: bool,
+    /// Whether it is the default of an input: a role that has one of its own takes that.
+    pub default: bool,
 }
 
 /// What is the same for all tasks of one role on one host.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Project;
 use crate::diagnostic::Diagnostics;
-use crate::project::{Connection, Environment, Given, Host, Library, Role, RoleScope, Scope, Variables, magic_variables};
+use crate::project::{
+    Connection, Definition, Environment, Given, Host, Layer, Library, Role, RoleScope, Scope, Variables, magic_variables,
+};
 use crate::yaml::Node;
 
 /// A host that is meant.
@@ -47,8 +49,10 @@ impl SiteHost {
 
 /// The winners of a host's variables.
 pub(super) fn given(variables: &Variables) -> BTreeMap<String, Given<'_>> {
-    let winner =
-        |(name, _): (&str, _)| variables.get(name).map(|winner| (name.to_string(), Given { node: &winner.node, secret: winner.secret }));
+    let winner = |(name, _): (&str, _)| {
+        let Definition { node, secret, layer, .. } = variables.get(name)?;
+        Some((name.to_string(), Given { node, secret: *secret, default: *layer == Layer::Defaults }))
+    };
     variables.iter().filter_map(winner).collect()
 }
 
