@@ -61,7 +61,7 @@ impl Fleet<'_> {
     pub fn look(&self, job: &Job<'_>, connect: Connect<'_>, script: &Script) -> Vec<(String, Result<Answers, Failure>)> {
         let one = |target: &Target<'_>| {
             let opened = connect(target).and_then(|connection| target.open(job, connection));
-            (target.name.clone(), opened.and_then(|(mut line, _)| line.session.ask(script.text())))
+            (target.name.clone(), opened.and_then(|(mut line, _)| line.session.look(script.text())))
         };
         side_by_side(&self.targets, self.forks, one)
     }

@@ -20,6 +20,7 @@ mod once;
 mod plan;
 mod pool;
 mod privilege;
+mod questions;
 mod rolling;
 mod session;
 mod step;
