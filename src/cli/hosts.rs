@@ -4,9 +4,10 @@ use super::load::{Lines, SiteHost};
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, Stop, ask, load};
 use crate::diagnostic::Diagnostic;
+use crate::engine::side_by_side;
 use crate::project::ConnectionKind;
 use crate::report;
-use crate::transport::{KnownAs, PublicKey, known_hosts, ssh};
+use crate::transport::{Failure, KnownAs, PublicKey, known_hosts, ssh};
 
 /// Host keys
 #[derive(clap::Args)]
@@ -57,11 +58,12 @@ pub fn run(args: &Args) -> Outcome {
     let Command::Trust(args) = &args.command;
     let (project, site) = load::site(&args.words, &args.hosts)?;
     let mut left: Vec<&SiteHost> = site.hosts.iter().filter(|host| host.connection.kind != ConnectionKind::Local).collect();
+    let forks = args.hosts.forks.unwrap_or(project.config.settings.forks).into();
     let mut failed = false;
     // A host behind a jump host can be asked once the key of that is recorded: another round.
     while !left.is_empty() {
         let lines = site.lines(&project, false);
-        let round = ask_all(&left, &lines);
+        let round = ask_all(&left, &lines, forks);
         failed |= round.failed;
         if round.new.is_empty() {
             break;
@@ -95,14 +97,10 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if failed { ExitCode::HostFailed } else { ExitCode::Done })
 }
 
-fn ask_all<'a>(hosts: &[&'a SiteHost], lines: &Lines) -> Round<'a> {
+/// Asks all of them side by side, and tells of them in the order of the inventory.
+fn ask_all<'a>(hosts: &[&'a SiteHost], lines: &Lines, forks: usize) -> Round<'a> {
     let mut round = Round::default();
-    for host in hosts {
-        let shown = lines.way(&host.connection).and_then(|target| ssh::fetch_host_key(&target, &lines.host_keys, lines.patience));
-        let known = shown.and_then(|shown| match lines.host_keys.is_unknown(&shown.known_as, &shown.key) {
-            true => Ok(Some(shown)),
-            false => lines.host_keys.check(&shown.known_as, &shown.key).map(|()| None),
-        });
+    for (host, known) in hosts.iter().zip(side_by_side(hosts, forks, |host| unknown_key(host, lines))) {
         match known {
             Err(failure) => {
                 round.failed = true;
@@ -121,4 +119,13 @@ fn ask_all<'a>(hosts: &[&'a SiteHost], lines: &Lines) -> Round<'a> {
         }
     }
     round
+}
+
+/// The key that a host shows, or the first jump host on the way to it that nobody knows; `None` when all of them are known.
+fn unknown_key(host: &SiteHost, lines: &Lines) -> Result<Option<ssh::Shown>, Failure> {
+    let shown = ssh::fetch_host_key(&lines.way(&host.connection)?, &lines.host_keys, lines.patience)?;
+    if lines.host_keys.is_unknown(&shown.known_as, &shown.key) {
+        return Ok(Some(shown));
+    }
+    lines.host_keys.check(&shown.known_as, &shown.key).map(|()| None)
 }

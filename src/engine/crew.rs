@@ -79,7 +79,7 @@ impl<'a> Crew<'a> {
         let one = |member: &mut Member<'a>| {
             let name = targets[member.at].name.as_str();
             let worker = member.state.as_mut().ok().filter(|worker| !worker.failed())?;
-            let answers = worker.line.session.ask(script(name)?.text());
+            let answers = worker.line.session.look(script(name)?.text());
             Some((name.to_string(), answers.map_err(|failure| worker.fail(HostFailure::Unknown(failure))).ok()?))
         };
         self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
@@ -95,7 +95,7 @@ impl<'a> Crew<'a> {
         let Some(worker) = worker else { return Err(Failure::new(Cause::Lost, format!("{host} cannot be asked any more"))) };
         let session = &mut worker.line.session;
         let body = wrap(script, Some(user), &[], &session.nonce().clone());
-        let answers = session.ask(&format!("hoist_b asked\n(\n{body}) </dev/null\nhoist_e asked $?\n"))?;
+        let answers = session.look(&format!("hoist_b asked\n(\n{body}) </dev/null 9<&-\nhoist_e asked $?\n"))?;
         Ok(answers.get("asked").cloned().unwrap_or_default())
     }
 

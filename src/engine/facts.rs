@@ -38,6 +38,9 @@ pub const FACTS: &[(&str, &str, &str)] = &[
     ("user", "root", "the user that hoist works as"),
 ];
 
+/// The frames of the script.
+pub(super) const FRAMES: [&str; 7] = ["uname", "files", "nproc", "address", "user", "pending", "journal"];
+
 /// Asks for all of them in frames; few processes, for this is part of every run.
 pub(super) const SCRIPT: &str = r#"
 hoist_b uname; uname -nrm; hoist_e uname $?

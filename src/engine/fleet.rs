@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::host::{Preview, Target};
 use super::once::{self, Once};
 use super::outcome::{HostFailure, HostReport};
+use super::pool::{self, side_by_side};
 use super::worker::{Orders, Wires, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};
 use crate::shell::{Answers, Script};
@@ -54,16 +55,16 @@ impl Fleet<'_> {
             let outcome = connect(target).and_then(|connection| target.open(job, connection)).map(|(_, facts)| facts);
             Pong { host: target.name.clone(), outcome, elapsed: started.elapsed() }
         };
-        self.pool().install(|| self.targets.par_iter().map(one).collect())
+        side_by_side(&self.targets, self.forks, one)
     }
 
     /// Connects to all hosts, becomes root where the job would, and runs a script that only looks.
     pub fn look(&self, job: &Job<'_>, connect: Connect<'_>, script: &Script) -> Vec<(String, Result<Answers, Failure>)> {
         let one = |target: &Target<'_>| {
             let opened = connect(target).and_then(|connection| target.open(job, connection));
-            (target.name.clone(), opened.and_then(|(mut line, _)| line.session.ask(script.text())))
+            (target.name.clone(), opened.and_then(|(mut line, _)| line.session.look(script.text())))
         };
-        self.pool().install(|| self.targets.par_iter().map(one).collect())
+        side_by_side(&self.targets, self.forks, one)
     }
 
     /// Probes and plans all hosts.
@@ -78,7 +79,7 @@ impl Fleet<'_> {
             let execs = outcome.as_ref().map_or(0, Preview::execs);
             Previewed { host: target.name.clone(), outcome, execs, elapsed: started.elapsed() }
         };
-        let mut previewed: Vec<Previewed> = self.pool().install(|| self.targets.par_iter().map(one).collect());
+        let mut previewed = side_by_side(&self.targets, self.forks, one);
         once::share(job.plays, &mut previewed);
         previewed
     }
@@ -122,10 +123,8 @@ impl Fleet<'_> {
         Wires { reconnect: Box::new(move || connect(target)), event: Box::new(move |event| events(&target.name, event)) }
     }
 
-    // The work waits for the network, so the pool has a thread for each host and not for each processor.
     pub(super) fn pool(&self) -> rayon::ThreadPool {
-        let threads = self.forks.clamp(1, self.targets.len().max(1));
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system can start a few threads")
+        pool::pool(self.targets.len(), self.forks)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One host, the first half of a run: connect, facts, probe, plan. `worker` does the second, when the plan was accepted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -8,6 +9,7 @@ use super::facts::{self, Facts};
 use super::outcome::HostFailure;
 use super::plan::{Planned, Verdict, plan};
 use super::privilege::Privilege;
+use super::questions;
 use super::session::Session;
 use super::step::{HostValues, PlaySteps, play_steps};
 use super::wrap::wrap;
@@ -45,7 +47,7 @@ impl Target<'_> {
     /// Opens a session with that privilege and asks the facts.
     pub(super) fn open(&self, job: &Job<'_>, connection: Box<dyn Connection>) -> Result<(Line, Facts), Failure> {
         let privilege = self.privilege(job, connection.user());
-        open(connection, privilege)
+        open(connection, privilege, job.patience)
     }
 }
 
@@ -93,10 +95,10 @@ impl Preview {
         let guess = target.remembered.as_ref().and_then(|values| Guess::make(job, target, values, connection.user()));
         let first = |nonce: &Nonce| guess.as_ref().map_or(String::new(), |guess| text(&guess.probe, nonce));
         let privilege = target.privilege(job, connection.user());
-        let (mut line, facts, answers) = begin(connection, privilege, &first).map_err(HostFailure::Unreachable)?;
+        let (mut line, facts, answers) = begin(connection, privilege, job.patience, &first).map_err(HostFailure::Unreachable)?;
         event(Event::Phase(Phase::Probing));
         let (plays, reply) = match guess.filter(|guess| guess.facts.values == facts.values) {
-            Some(guess) => (guess.plays, question::read(&guess.probe, &answers)),
+            Some(guess) => (guess.plays, read(&guess.probe, answers, job.patience).map_err(HostFailure::Unreachable)?),
             None => {
                 let plays = settle(job, target, &facts).map_err(HostFailure::Tasks)?;
                 let all: Vec<&Step> = plays.iter().flat_map(|(_, play)| &play.steps).collect();
@@ -157,19 +159,21 @@ impl Guess {
     }
 }
 
-/// Opens a session and asks the facts.
-pub(super) fn open(connection: Box<dyn Connection>, privilege: Privilege) -> Result<(Line, Facts), Failure> {
-    begin(connection, privilege, &|_| String::new()).map(|(line, facts, _)| (line, facts))
+/// Opens a session whose questions may take so long, and asks the facts.
+pub(super) fn open(connection: Box<dyn Connection>, privilege: Privilege, patience: Duration) -> Result<(Line, Facts), Failure> {
+    begin(connection, privilege, patience, &|_| String::new()).map(|(line, facts, _)| (line, facts))
 }
 
 /// Opens a session, asks the facts and more.
 fn begin(
     mut connection: Box<dyn Connection>,
     privilege: Privilege,
+    patience: Duration,
     more: &dyn Fn(&Nonce) -> String,
 ) -> Result<(Line, Facts, Answers), Failure> {
     let script = |nonce: &Nonce| format!("{}{}", facts::SCRIPT, more(nonce));
-    let (session, answers) = Session::open(connection.as_mut(), &privilege, &script)?;
+    let (session, answers) = Session::open(connection.as_mut(), &privilege, patience, &script)?;
+    let answers = questions::in_time(answers, patience, |id| !facts::FRAMES.contains(&id))?;
     let facts = Facts { login_user: connection.user().to_owned(), ..Facts::read(&answers) };
     Ok((Line { connection, session, privilege }, facts, answers))
 }
@@ -193,7 +197,14 @@ pub(super) fn probe(session: &mut Session, steps: &[&Step]) -> Result<Reply, Fai
         return Ok(Reply::default());
     }
     let text = text(&all, &session.nonce().clone());
-    Ok(question::read(&all, &session.ask(&text)?))
+    read(&all, session.question(&text)?, session.patience())
+}
+
+/// Reads the answers. A guard that took too long spoils its own step, and services that do not answer spoil theirs; without the
+/// other answers nothing can be said about the host.
+fn read(all: &Probe, answers: Answers, patience: Duration) -> Result<Reply, Failure> {
+    let answers = questions::in_time(answers, patience, |id| id == "units" || id.starts_with("guard"))?;
+    Ok(question::read(all, &answers, patience))
 }
 
 /// Everything that `steps` want to know.
@@ -214,7 +225,7 @@ fn text(all: &Probe, nonce: &Nonce) -> String {
             None => format!("hoist_b {id}\n{}hoist_e {id} $?\n", question.script.text()),
             Some(guard) => {
                 let body = wrap(&question.script, guard.user.as_deref(), &guard.environment, nonce);
-                format!("hoist_b {id}\n(\n{body}) </dev/null\nhoist_e {id} $?\n")
+                format!("hoist_b {id}\n(\n{body}) </dev/null 9<&-\nhoist_e {id} $?\n")
             }
         };
     }

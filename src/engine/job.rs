@@ -1,6 +1,7 @@
 //! What is to be done: which verb of which roles, in which order, on which hosts.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::rolling::Rolling;
 use crate::project::{Given, Library, Manner, Role};
@@ -19,6 +20,8 @@ pub struct Job<'a> {
     pub tags: Vec<String>,
     /// In the order in which they run.
     pub plays: &'a [Play],
+    /// How long a host may take over a question.
+    pub patience: Duration,
 }
 
 /// Which roles a group of hosts gets.

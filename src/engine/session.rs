@@ -4,11 +4,13 @@
 //! evaluates them, again and again. A script that did not arrive whole is not run. Raw content can follow a script on
 //! the same way in, for the loader takes exactly what belongs to it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::privilege::Privilege;
-use crate::shell::{Answer, Answers, Frame, Frames, Nonce, PRELUDE, Script};
+use super::questions;
+use crate::shell::{Answer, Answers, Frame, Frames, Nonce, PRELUDE, QUESTIONS, Script};
 use crate::transport::{Cause, Connection, Exit, Failure, Output, Process};
 
 /// No quote but the outer one, no `!`, no backslash, no newline: every login shell reads it the same. Its first words
@@ -36,6 +38,7 @@ pub struct Session {
     stdout: Stream,
     stderr: Stream,
     messages: usize,
+    patience: Duration,
 }
 
 /// What is heard while a script runs.
@@ -62,20 +65,22 @@ struct Stream {
 
 impl Session {
     /// Starts the shell with this privilege, sets it up, and asks the first `script`: all of it goes out at once, for
-    /// every wait for an answer costs a round trip. `script` may need the nonce of the session.
+    /// every wait for an answer costs a round trip. `script` may need the nonce of the session. Each of its questions, and
+    /// of those to come, may take as long as `patience` says.
     ///
     /// # Errors
-    /// The login shell runs no commands, root is refused, or the line is gone.
+    /// The login shell runs no commands, root is refused, the host is silent, or the line is gone.
     pub fn open(
         connection: &mut dyn Connection,
         privilege: &Privilege,
+        patience: Duration,
         script: &dyn Fn(&Nonce) -> String,
     ) -> Result<(Self, Answers), Failure> {
         let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
         let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
         let (stdout, stderr) = (stream(), stream());
-        let mut session = Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0 };
+        let mut session = Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0, patience };
         let mut hello = Script::new();
         hello.line("hoist_nonce={}", &[session.nonce.as_str()]);
         hello.line("unset CDPATH ENV BASH_ENV IFS GREP_OPTIONS POSIXLY_CORRECT LC_ALL; LANG=C.UTF-8; export LANG", &[]);
@@ -83,12 +88,14 @@ impl Session {
         hello.line("hoist_user=$(id -un); hoist_state=${XDG_STATE_HOME:-$HOME/.local/state}/hoist", &[]);
         hello.line("if [ \"$hoist_user\" = root ]; then hoist_state=/var/lib/hoist; fi", &[]);
         hello.line("hoist_stage=$hoist_state/stage; hoist_pending=$hoist_state/pending", &[]);
-        let text = format!("{}{}\n{}", hello.text(), *PRELUDE, script(&session.nonce));
+        let first = questions::bounded(&script(&session.nonce), patience);
+        let text = format!("{}{}{}{first}", hello.text(), *PRELUDE, *QUESTIONS);
         if privilege.asks() {
             session.answer_prompt(privilege)?;
         }
         session.send(&text)?;
-        match session.listen(Some(Instant::now() + HELLO), &mut |_| {}, &mut || Ok(())) {
+        let hello = Some(Instant::now() + HELLO);
+        match session.listen(hello, Some(questions::silence(patience)), &mut |_| {}, &mut || Ok(())) {
             Ok(answers) => Ok((session, answers)),
             Err(failure) if failure.cause == Cause::Lost => Err(session.refused(failure, privilege)),
             Err(failure) => Err(failure),
@@ -130,6 +137,29 @@ impl Session {
         }
     }
 
+    /// Asks questions, which may take no longer than the session's patience. What took too long is late
+    /// ([`Answer::late`]) and spoils nothing else.
+    ///
+    /// # Errors
+    /// The host is silent, or the line is gone.
+    pub fn question(&mut self, script: &str) -> Result<Answers, Failure> {
+        self.send(&questions::bounded(script, self.patience))?;
+        self.listen(None, Some(questions::silence(self.patience)), &mut |_| {}, &mut || Ok(()))
+    }
+
+    /// The same, where all answers are needed.
+    ///
+    /// # Errors
+    /// A question took too long, the host is silent, or the line is gone.
+    pub fn look(&mut self, script: &str) -> Result<Answers, Failure> {
+        questions::in_time(self.question(script)?, self.patience, |_| false)
+    }
+
+    /// How long questions may take.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Runs a script in the shell itself and collects the answers of its frames. Blocks until it is through.
     ///
     /// # Errors
@@ -144,7 +174,7 @@ impl Session {
     /// The line is gone, or `tick` says so.
     pub fn follow(&mut self, script: &str, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
         self.send(script)?;
-        self.listen(None, heard, tick)
+        self.listen(None, None, heard, tick)
     }
 
     /// Puts content into a file of the staging folder, without waiting for an answer: it comes with the next script,
@@ -189,8 +219,22 @@ impl Session {
         self.process.write(bytes, Instant::now() + Duration::from_secs(600))
     }
 
-    /// Listens until the last message was answered. Something must be heard until `hello`.
-    fn listen(&mut self, hello: Option<Instant>, heard: &mut dyn FnMut(Heard<'_>), tick: Tick<'_>) -> Result<Answers, Failure> {
+    /// Listens until the last message was answered. Something must be heard until `hello`; and from then on a frame must begin
+    /// or end again and again, before `silence` is over.
+    fn listen(
+        &mut self,
+        hello: Option<Instant>,
+        silence: Option<Duration>,
+        heard: &mut dyn FnMut(Heard<'_>),
+        tick: Tick<'_>,
+    ) -> Result<Answers, Failure> {
+        let last_frame = Cell::new(Instant::now());
+        let heard: &mut dyn FnMut(Heard<'_>) = &mut |what: Heard<'_>| {
+            if matches!(what, Heard::Begin(_) | Heard::End(..)) {
+                last_frame.set(Instant::now());
+            }
+            heard(what);
+        };
         let last = format!("m{}", self.messages);
         let mut answers: Answers = BTreeMap::new();
         let (mut out, mut err) = (false, false);
@@ -207,6 +251,9 @@ impl Session {
                     }
                 }
                 Err(failure) => return Err(failure),
+            }
+            if deadline.is_none() && silence.is_some_and(|silence| last_frame.get().elapsed() > silence) {
+                return Err(questions::silent(self.stdout.current.as_deref(), self.patience));
             }
             tick()?;
         }
@@ -338,12 +385,34 @@ mod tests {
     fn a_session_and_its_first_answers_cost_one_exchange() {
         let sent = Arc::new(AtomicUsize::new(0));
         let mut connection = Counting(LocalConnection::new(), sent.clone());
-        let (mut session, answers) =
-            Session::open(&mut connection, &Privilege::login(), &|_| "hoist_b a; echo first; hoist_e a 3".to_string()).expect("a shell");
+        let (mut session, answers) = Session::open(&mut connection, &Privilege::login(), Duration::from_secs(60), &|_| {
+            "hoist_b a; echo first; hoist_e a 3".to_string()
+        })
+        .expect("a shell");
         assert_eq!((answers["a"].text().as_str(), answers["a"].status), ("first\n", 3));
         assert_eq!(sent.load(Ordering::SeqCst), 1);
         let answers = session.ask("hoist_b b; echo second; hoist_e b 0").expect("it goes on");
         assert_eq!((answers["b"].text().as_str(), answers.len()), ("second\n", 1));
         assert_eq!(sent.load(Ordering::SeqCst), 2);
+    }
+    #[test]
+    fn a_question_that_takes_too_long_spoils_only_its_own_answer() {
+        let mut connection = LocalConnection::new();
+        let patience = Duration::from_secs(1);
+        let opened = Session::open(&mut connection, &Privilege::login(), patience, &|_| "hoist_b a; sleep 300; hoist_e a $?".to_string());
+        let (mut session, answers) = opened.expect("a shell");
+        assert!(answers["a"].late());
+        let text = "hoist_b b; (exit 7); hoist_e b $?\nhoist_b c\n(echo waits >&2; sleep 301; echo never) </dev/null\nhoist_e c $?\n\
+                    hoist_b d; hoist_x=$(sleep 302 | cat; echo never); hoist_e d $?\nhoist_b e; echo well; hoist_e e $?";
+        let answers = session.question(text).expect("it goes on");
+        assert_eq!(["b", "c", "d", "e"].map(|id| answers[id].late()), [false, true, true, false]);
+        assert_eq!((answers["b"].status, answers["c"].text().as_str(), answers["e"].text().as_str()), (7, "", "well\n"));
+        // What runs beside a question and began before it is not one.
+        session.ask("sleep 5 & hoist_other=$!; sleep 0.02").expect("it goes on");
+        let text = "hoist_b f; sleep 303; hoist_e f $?; hoist_b g; kill -0 $hoist_other; hoist_e g $?; kill $hoist_other";
+        let answers = session.question(text).expect("it goes on");
+        assert_eq!((answers["f"].late(), answers["g"].status), (true, 0));
+        let failure = session.look("hoist_b packages; sleep 304; hoist_e packages $?").expect_err("it is needed");
+        assert_eq!(failure.to_string(), "silent: asked for its packages, it took longer than 1 s (`probe_timeout`), so that was ended");
     }
 }

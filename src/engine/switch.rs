@@ -224,7 +224,7 @@ impl Worker<'_> {
     /// Comes in by a new connection, and says so to the watchdog; false when it was late.
     fn knock(&self) -> Result<bool, Failure> {
         let connection = (self.wires.reconnect)()?;
-        let (mut line, _) = host::open(connection, self.line.privilege.clone())?;
+        let (mut line, _) = host::open(connection, self.line.privilege.clone(), self.line.session.patience())?;
         let mut script = Script::new();
         script.line("hoist_b confirm; mv -T \"$hoist_state/switch/undo\" \"$hoist_state/switch/confirmed\"; hoist_e confirm $?", &[]);
         script.line(
@@ -276,7 +276,9 @@ impl Worker<'_> {
 
     /// Whether a new connection comes in.
     fn again(&self) -> Result<(), Failure> {
-        (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).map(|_| ())
+        (self.wires.reconnect)()
+            .and_then(|connection| host::open(connection, self.line.privilege.clone(), self.line.session.patience()))
+            .map(|_| ())
     }
 
     /// Asks the host. While it is open whether there still is a way to it, the old line may be dead, and nobody waits

@@ -88,6 +88,8 @@ pub struct Settings {
     /// Seconds that a host waits for a new connection after a change to sshd, sudo, firewall or network, before it puts
     /// the old state back, 1 to 3600.
     pub confirm_timeout: u16,
+    /// Seconds that a question to a host may take, a guard for instance, 1 to 3600.
+    pub probe_timeout: u16,
     /// Seconds that a step may take which has no `timeout` of its own, 1 or more. None: as long as it takes.
     pub step_timeout: Option<u32>,
     /// Seconds that all work on a host may take, 1 or more. None: as long as it takes.
@@ -102,6 +104,7 @@ impl Default for Settings {
             forks: 50,
             connect_timeout: 10,
             confirm_timeout: 30,
+            probe_timeout: 60,
             step_timeout: None,
             host_timeout: None,
             github_url: "https://github.com".to_string(),
@@ -145,6 +148,7 @@ impl Config {
                 ("forks", settings.forks, 1000),
                 ("connect_timeout", settings.connect_timeout, 3600),
                 ("confirm_timeout", settings.confirm_timeout, 3600),
+                ("probe_timeout", settings.probe_timeout, 3600),
             ];
             for (name, value, most) in numbers {
                 if let Some(node) = file.get("settings").and_then(|node| node.get(name)).filter(|_| !(1..=most).contains(&value)) {
@@ -314,7 +318,7 @@ mod tests {
     fn all_mistakes_are_reported_at_once() {
         let (config, problems) = read(
             "play: []\nplays:\n  - hosts: ~web\n    rolse: [a]\n  - roles: [common, 3, {rol: a}, ../x]\n  - hosts: db\n    vars: {a-b: 1}\n    become: maybe\n  - web\n\
-             environments: { prod: { protect: true }, dev: { protected: 7 } }\nsettings: { forks: 0, connect_timeout: 9999 }\n",
+             environments: { prod: { protect: true }, dev: { protected: 7 } }\nsettings: { forks: 0, connect_timeout: 9999, probe_timeout: 0 }\n",
         );
         assert_eq!(config.plays.len(), 1);
         let expected = [
@@ -333,6 +337,7 @@ mod tests {
             "hoist.yml:10:60 `protected`: expected a boolean, found integer `7` ()",
             "hoist.yml:11:20 `forks` must be a number from 1 to 1000 ()",
             "hoist.yml:11:40 `connect_timeout` must be a number from 1 to 3600 ()",
+            "hoist.yml:11:61 `probe_timeout` must be a number from 1 to 3600 ()",
         ];
         assert_eq!(problems, expected);
         assert!(read("settings: { forks: many, x: 1 }\n").1[0].contains("forks"));

@@ -37,7 +37,8 @@ pub fn text(failure: &HostFailure) -> String {
         HostFailure::Unreachable(failure) => head(escape(failure.to_string())) + &remedy(failure),
         HostFailure::Unknown(Failure { cause: Cause::Interrupted, message, .. }) => head(escape(message)),
         HostFailure::Unknown(failure) => {
-            head(format!("the line broke after work had begun: {}", escape(failure.to_string()))) + &remedy(failure)
+            let what = if failure.cause == Cause::Silent { "it fell silent" } else { "the line broke" };
+            head(format!("{what} after work had begun: {}", escape(failure.to_string()))) + &remedy(failure)
         }
         HostFailure::Tasks(diagnostics) => head("its tasks have mistakes".to_string()) + &indent(&diagnostic::text(diagnostics, 100), 4),
         HostFailure::Plan(steps) => steps.iter().map(|(name, why)| head(escape(name)) + &unreadable(why)).collect(),

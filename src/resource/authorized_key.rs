@@ -286,7 +286,7 @@ if [ -f .ssh/authorized_keys ]; then cat .ssh/authorized_keys; fi"#;
 }
 
 fn answer(reply: &Reply, name: &str, user: &User) -> Result<Seen, Unreadable> {
-    let outcome = reply.guard(&question(name))?;
+    let outcome = reply.guard(&question(name), &format!("the look at the keys of `{name}`"))?;
     let refused = |said: &str| Err(Unreadable::new(format!("the keys of `{name}` cannot be read: {said}")));
     if outcome.status != 0 {
         return refused(outcome.stderr.lines().next_back().unwrap_or_default());

@@ -153,7 +153,7 @@ impl Kind for Git {
     }
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
-        let outcome = reply.guard(&self.probe)?;
+        let outcome = reply.guard(&self.probe, "the look at the checkout and its remote")?;
         let now = self.look(outcome).map_err(|unreadable| {
             let nobody = outcome.stderr.starts_with("there is no user ");
             if self.clone && (nobody || outcome.stdout == "nogit\n") { unreadable.would(self.first()) } else { unreadable }

@@ -37,7 +37,7 @@ pub fn probe(probe: &mut Probe, path: &str) {
 /// # Errors
 /// The host cannot look into it.
 pub fn plan(reply: &Reply, path: &str, access: &Access) -> Result<Option<(Vec<Diff>, Script)>, Unreadable> {
-    let outcome = reply.guard(&question(path))?;
+    let outcome = reply.guard(&question(path), &format!("the walk through `{path}`"))?;
     // What goes away while it is counted is no trouble.
     if let Some(line) = outcome.stderr.lines().find(|line| !line.is_empty() && !line.ends_with("No such file or directory")) {
         return Err(Unreadable::new(format!("what is in `{path}` cannot be listed: {line}")));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::state::within;
 use super::{Apt, Change, Group, Guard, Outcome, Package, PathState, Unit, User};
+use crate::shell::Answer;
 
 /// Answers to the questions of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -17,6 +18,8 @@ pub struct Reply {
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) users: BTreeMap<String, Option<User>>,
     pub(super) groups: BTreeMap<String, Option<Group>>,
+    /// Seconds that a question may take.
+    pub(super) patience: u64,
     #[serde(skip)]
     pub(super) guards: Vec<(Guard, Outcome)>,
     /// Case files give the outcomes of scripts in the order in which they are asked.
@@ -41,6 +44,14 @@ impl Unreadable {
     /// With a message alone.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), help: None, folder: None, would: None }
+    }
+
+    /// A question that was ended because it took too long.
+    fn late(what: &str, seconds: u64, outcome: &Outcome) -> Self {
+        let last = outcome.stderr.lines().map(str::trim).rfind(|line| !["", "Terminated", "Killed"].contains(line));
+        let last = last.map(|line| format!("its last words: {line}; ")).unwrap_or_default();
+        Self::new(format!("{what} took longer than {seconds} s (`probe_timeout`), so it was ended"))
+            .help(format!("{last}does it wait for something? if it only needs longer, raise `probe_timeout` in the settings of hoist.yml"))
     }
 
     /// Says what to do.
@@ -118,13 +129,17 @@ impl Reply {
         self.groups.get(name).map(Option::as_ref).ok_or_else(|| Unreadable::unanswered("group", name))
     }
 
-    /// How a task's own read-only script went.
+    /// How a task's own read-only script went; `what` is what it is called: "`unless`", "`git ls-remote`".
     ///
     /// # Errors
-    /// It was not run.
-    pub fn guard(&self, guard: &Guard) -> Result<&Outcome, Unreadable> {
+    /// It was not run, or took too long.
+    pub fn guard(&self, guard: &Guard, what: &str) -> Result<&Outcome, Unreadable> {
         let found = self.guards.iter().find(|(asked, _)| asked == guard).map(|(_, outcome)| outcome);
-        found.ok_or_else(|| Unreadable::new("the host did not answer a question of this task"))
+        let outcome = found.ok_or_else(|| Unreadable::new("the host did not answer a question of this task"))?;
+        if outcome.status == Answer::LATE {
+            return Err(Unreadable::late(what, self.patience, outcome));
+        }
+        Ok(outcome)
     }
 
     /// Takes `state` as what is at `path` from here on: a step that was just planned leaves it so.

@@ -121,7 +121,7 @@ impl Run {
     /// Runs it if it is needed.
     pub fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let there = |path: &String| Ok(reply.path(path)?.stat.is_some());
-        let holds = |guard: &Guard| Ok(reply.guard(guard)?.status == 0);
+        let holds = |guard: &Guard, name: &str| Ok(reply.guard(guard, name)?.status == 0);
         if self.creates.as_ref().map(there).transpose()? == Some(true) || self.removes.as_ref().map(there).transpose()? == Some(false) {
             return Ok(None);
         }
@@ -132,11 +132,13 @@ impl Run {
                 Unreadable::new(format!("the folder `{chdir}` is not there, and this runs in it")).help("make it with a `file` task first")
             );
         }
-        if self.unless.as_ref().map(holds).transpose()? == Some(true) || self.only_if.as_ref().map(holds).transpose()? == Some(false) {
+        if self.unless.as_ref().map(|guard| holds(guard, "`unless`")).transpose()? == Some(true)
+            || self.only_if.as_ref().map(|guard| holds(guard, "`only_if`")).transpose()? == Some(false)
+        {
             return Ok(None);
         }
         if let Some(guard) = &self.probe {
-            return accept(reply.guard(guard)?, &self.shown).map(|()| None);
+            return accept(reply.guard(guard, &format!("`{}`", self.subject()))?, &self.shown).map(|()| None);
         }
         let mut script = Script::new();
         let mut change = Change::new(Action::Run, Script::new()).note(&self.shown);

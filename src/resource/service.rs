@@ -122,7 +122,8 @@ impl Kind for Service {
     }
 
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
-        let stale = self.args.daemon_reload && reply.guard(&stale_units())?.stdout.lines().any(|line| line == "NeedDaemonReload=yes");
+        let stale = self.args.daemon_reload
+            && reply.guard(&stale_units(), "`systemctl show`")?.stdout.lines().any(|line| line == "NeedDaemonReload=yes");
         let mut change = Change::new(Action::Run, Script::new());
         let now = self.unit.as_ref().map(|unit| reply.unit(unit)).transpose()?;
         let verb = match (&self.unit, now) {

@@ -85,7 +85,7 @@ impl UserTable {
     }
 
     fn answer(&self, reply: &Reply) -> Result<String, Unreadable> {
-        let outcome = reply.guard(&self.question())?;
+        let outcome = reply.guard(&self.question(), "`crontab -l`")?;
         match outcome.status {
             0 if outcome.stdout.contains(char::REPLACEMENT_CHARACTER) => Err(Unreadable::new("the crontab is not text (UTF-8)")),
             0 => Ok(outcome.stdout.clone()),

@@ -14,6 +14,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The status of what was ended because it took too long. No process exits with it.
+    pub const LATE: i32 = 256;
+
+    /// Whether it was ended because it took too long.
+    pub fn late(&self) -> bool {
+        self.status == Self::LATE
+    }
+
     /// Standard output as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()

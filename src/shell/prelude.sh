@@ -1,9 +1,14 @@
 # The functions that hoist's scripts are written with. Sent once at the start of a session; POSIX sh and coreutils only.
 # $hoist_nonce and $hoist_stage (a folder of this session, 0700) are set before.
 
-# A frame begins / ends, on both streams.
+# A frame begins / ends, on both streams. $hoist_late is set when what ran in it was ended for taking too long (questions.sh).
 hoist_b() { printf '\n%s b %s\n' "$hoist_nonce" "$1"; printf '\n%s b %s\n' "$hoist_nonce" "$1" >&2; }
-hoist_e() { printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2"; printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2" >&2; }
+hoist_e() {
+  set -- "$1" "${hoist_late:-$2}"
+  hoist_late=
+  printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2"
+  printf '\n%s e %s %s\n' "$hoist_nonce" "$1" "$2" >&2
+}
 
 # A line in the journal of this run.
 hoist_j() { printf '%s\n' "$1" >>"$hoist_state/journal"; }

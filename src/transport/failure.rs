@@ -13,6 +13,8 @@ pub enum Cause {
     Refused,
     /// No answer in time.
     Timeout,
+    /// Connected, but what it is asked is not answered in time.
+    Silent,
     /// The host key is unknown, changed or revoked.
     HostKey,
     /// No key was accepted.
@@ -37,6 +39,7 @@ impl Cause {
             Self::Name => "name not found",
             Self::Refused => "refused",
             Self::Timeout => "timeout",
+            Self::Silent => "silent",
             Self::HostKey => "host key",
             Self::Authentication => "authentication",
             Self::Sudo => "sudo",

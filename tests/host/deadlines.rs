@@ -64,6 +64,86 @@ fn the_host_ends_it_even_when_nobody_is_left() {
     machine.sh("test ! -e /etc/ended");
 }
 
+// Questions that never end: a check whose children do not care for SIGTERM, a command that only looks as another user, and git,
+// which is connected to somebody who says nothing.
+const GUARDS: &str = "provision:
+  - name: hangs
+    shell: { cmd: touch /etc/hung, unless: \"echo waiting >&2; sh -c 'trap \\\"\\\" TERM; sleep 300; sleep 300'\" }
+  - name: hangs, too
+    command: { cmd: sleep 301, probe: true }
+    become_user: deploy
+  - name: a checkout
+    git: { repo: \"https://127.0.0.1:4433/x.git\", dest: /srv/x }
+  - name: first
+    copy: { dest: /etc/first, content: x }
+  - name: another
+    command: { cmd: touch /etc/another, unless: \"sleep 1; test -e /etc/another\" }
+";
+
+/// A port that takes calls and says nothing.
+const SILENT_PORT: &str = "perl -MIO::Socket::INET -e '$0 = \"silent\"; my $s = IO::Socket::INET->new(LocalPort => 4433, Listen => 5) or die; my @c; \
+    while (1) { push @c, scalar $s->accept }' </dev/null >/dev/null 2>&1 & for i in $(seq 100); do ss -ltn | grep -q :4433 && exit; sleep 0.1; done; exit 1";
+
+// H12
+#[test]
+fn a_question_that_hangs_is_ended_and_spoils_only_its_own_step() {
+    let Some(machine) = Machine::up() else { return };
+    machine.sh(SILENT_PORT);
+    let hangs = project(&machine, GUARDS, "probe_timeout: 3");
+    let plan = hangs.hoist(&["plan", "env=test"]);
+    assert_eq!(plan.status, 3, "{plan}");
+    for what in ["`unless`", "`sleep 301`", "the look at the checkout and its remote"] {
+        assert!(plan.stdout.contains(&format!("{what} took longer than 3 s (`probe_timeout`), so it was ended")), "{what}: {plan}");
+    }
+    assert!(plan.stdout.contains("its last words: waiting; ") && plan.stdout.contains("raise `probe_timeout`"), "{plan}");
+    let asked = |name: &str| plan.stdout.contains(&format!("  x {name}  ("));
+    assert_eq!(["first", "hangs", "hangs, too", "a checkout", "another"].map(asked), [false, true, true, true, false], "{plan}");
+    assert!(plan.stdout.contains("/etc/first") && plan.stdout.contains("touch /etc/another"), "the other answers hold: {plan}");
+    // Nothing of them is left, nor of what looked after them.
+    machine.sh("for i in $(seq 100); do pgrep -x 'sleep|git' >/dev/null || exit 0; sleep 0.1; done; ps -ef; exit 1");
+    let run = hangs.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    machine.sh("test ! -e /etc/first && test ! -e /etc/hung && test ! -e /etc/another");
+    // Behind a change that may be what it waits for, it is asked again.
+    let behind = "provision:\n  - copy: { dest: /etc/before, content: x }\n  - name: hangs\n    command: { cmd: touch /etc/hung, unless: sleep 302 }\n";
+    let behind = project(&machine, behind, "probe_timeout: 3");
+    let plan = behind.hoist(&["plan", "env=test"]);
+    assert!(plan.status == 0 && plan.stdout.contains("can only be read after these changes: `unless` took longer than 3 s"), "{plan}");
+    let run = behind.hoist(&["provision", "env=test", "--yes"]);
+    assert!(run.status == 3 && run.stdout.contains("failed: hangs\n      `unless` took longer than 3 s"), "{run}");
+    machine.sh("test -e /etc/before && test ! -e /etc/hung");
+    // What is only slow is not touched.
+    let slow = "provision:\n  - command: { cmd: touch /etc/slow, unless: \"sleep 2; test -e /etc/slow\" }\n  - command: { cmd: sleep 2, probe: true }\n";
+    project(&machine, slow, "probe_timeout: 4").converge();
+}
+
+// H12
+#[test]
+fn a_host_that_is_alive_and_silent_is_given_up_and_the_others_finish() {
+    let (Some(silent), Some(stuck), Some(well)) = (Machine::up(), Machine::up(), Machine::up()) else { return };
+    // The shell of the session is stopped by what it asks, as one in a system call that never comes back.
+    silent.sh("printf '#!/bin/sh\nkill -STOP $(ps -o ppid= -p $(ps -o ppid= -p $PPID))\nsleep 300\n' >/usr/local/bin/check; chmod +x /usr/local/bin/check");
+    // As on a network mount that went away.
+    stuck.sh("mv /usr/bin/stat /usr/bin/stat.away; printf '#!/bin/sh\ntrap \"\" TERM\nsleep 300\nsleep 300\n' >/usr/bin/stat; chmod +x /usr/bin/stat");
+    well.sh("printf '#!/bin/sh\nexit 1\n' >/usr/local/bin/check; chmod +x /usr/local/bin/check");
+    let project = Project::new(&[&silent, &stuck, &well], "deploy");
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { probe_timeout: 3 }\n");
+    project.file("roles/test/role.yml", "provision:\n  - command: { cmd: touch /etc/done, unless: check, chdir: /etc }\n");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(
+        run.stdout.contains("silent: it is connected, and nothing was heard for 18 s, while it was asked for what a task asks"),
+        "{run}"
+    );
+    assert!(
+        run.stdout.contains("silent: asked for the state of files, it took longer than 3 s (`probe_timeout`), so that was ended")
+            && run.stdout.contains("network mount"),
+        "{run}"
+    );
+    well.sh("test -e /etc/done");
+    stuck.sh("for i in $(seq 100); do pgrep -x sleep >/dev/null || exit 0; sleep 0.1; done; exit 1");
+}
+
 /// Holds the lock of dpkg for so many seconds, under a name.
 fn hold(machine: &Machine, seconds: u32) {
     machine.sh(&format!(

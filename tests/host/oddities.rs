@@ -56,7 +56,8 @@ fn without_systemd_files_work_and_services_say_why_not() {
     project.converge();
     // It hangs: while looking, and while something is done.
     machine.sh("printf '#!/bin/sh\\nsleep 1000\\n' >/usr/bin/systemctl");
-    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { step_timeout: 3, host_timeout: 6 }\n");
+    project
+        .file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { probe_timeout: 3, step_timeout: 3, host_timeout: 6 }\n");
     project.file("roles/test/role.yml", role);
     let output = std::process::Command::new("timeout")
         .args(["60", env!("CARGO_BIN_EXE_hoist"), "provision", "env=test", "--yes"])

@@ -1,6 +1,8 @@
 //! How hosts are reached, seen from the command line: jump hosts, ssh's own configuration, the system's ssh.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -164,6 +166,36 @@ fn a_hoist_that_is_killed_leaves_no_ssh_behind() {
     hoist.kill().expect("it is ours");
     hoist.wait().expect("it is ours");
     assert!(ready.exists() && site.server.logged("Disconnected from"), "{}", site.server.log());
+}
+
+#[test]
+fn hosts_are_asked_for_their_keys_side_by_side() {
+    let Some(site) = Site::start("") else { return };
+    // One port for three names of this machine: nobody hears anything before all three have called.
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    thread::spawn(move || {
+        let mut callers: Vec<TcpStream> = listener.incoming().take(3).map(|caller| caller.expect("it calls")).collect();
+        callers.iter_mut().for_each(|caller| caller.write_all(b"HTTP/1.1 400\r\n").expect("it listens"));
+    });
+    let silent = |number: usize| format!("silent{number} ansible_host=127.0.0.{number} ansible_port={port}\n");
+    let server = |name: &str, server: &Sshd| format!("{name} ansible_host=127.0.0.1 ansible_port={}\n", server.port);
+    let hosts = [silent(1), server("one", &site.server), silent(2), server("two", &site.first), silent(3)];
+    site.project.file("environments/test/hosts", &hosts.concat());
+    site.known(&[]);
+    let run = site.project.hoist(&["hosts", "trust", "env=test", "--yes", "--limit", "all"]);
+    assert_eq!(run.status, 3, "{run}");
+    let told: Vec<&str> = run.stderr.lines().filter_map(|line| line.split_once(": ")?.0.strip_prefix("silent")).collect();
+    assert_eq!((told, run.stderr.matches("it says `HTTP/1.1 400").count()), (vec!["1", "2", "3"], 3), "{run}");
+    let known =
+        [("one", &site.server), ("two", &site.first)].map(|(_, sshd)| format!("[127.0.0.1]:{} {}\n", sshd.port, sshd.host_key("ed25519")));
+    assert_eq!(
+        fs::read_to_string(site.project.folder.path().join("environments/test/known_hosts")).expect("recorded"),
+        known.concat(),
+        "{run}"
+    );
+    let run = site.project.hoist(&["hosts", "trust", "env=test", "--limit", "one,two"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "one: known\ntwo: known\n"), "{run}");
 }
 
 // N10

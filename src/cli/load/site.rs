@@ -1,5 +1,7 @@
 //! An environment of a project, with the hosts that are meant.
 
+use std::time::Duration;
+
 use super::host::{SiteHost, given, magic};
 use super::play::site_play;
 use super::{Project, twins};
@@ -74,7 +76,8 @@ impl Site {
 
     /// The run of `verb` on this site.
     pub fn job<'a>(&'a self, project: &'a Project, verb: &'a str, tags: &[String]) -> Job<'a> {
-        Job { templates: &project.templates, library: &self.library, verb, tags: tags.to_vec(), plays: &self.plays }
+        let patience = Duration::from_secs(project.config.settings.probe_timeout.into());
+        Job { templates: &project.templates, library: &self.library, verb, tags: tags.to_vec(), plays: &self.plays, patience }
     }
 
     /// The hosts as the engine wants them: those that a play is for.

@@ -20,14 +20,14 @@ impl Worker<'_> {
             _ => Failure::new(Cause::Lost, "the step still runs on the host"),
         };
         loop {
-            let attempt = (self.wires.reconnect)().and_then(|connection| host::open(connection, self.line.privilege.clone())).and_then(
-                |(line, _)| {
+            let attempt = (self.wires.reconnect)()
+                .and_then(|connection| host::open(connection, self.line.privilege.clone(), self.line.session.patience()))
+                .and_then(|(line, _)| {
                     self.line = line;
                     self.lock(RECONNECT.as_secs()).map_err(lock)?;
                     let answers = self.line.session.ask(journal::read().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
-                },
-            );
+                });
             match attempt {
                 Ok(journal) if journal.starts_with(&format!("run {} ", self.id)) => return Ok(journal),
                 Ok(_) => return Err(Failure::new(Cause::Lost, "another run has been there in between")),

@@ -125,6 +125,7 @@ impl Worker<'_> {
         self.batches += 1;
         let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
+        let patience = session.patience();
         let (interrupt, mut told) = (self.orders.interrupt, 0);
         let mut tick = || {
             let level = interrupt.level().min(2);
@@ -133,7 +134,7 @@ impl Worker<'_> {
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as
                 // if nobody had asked, and the run ends behind the batch.
                 let script = if level == 1 { journal::stop() } else { journal::kill() };
-                let _ = Session::open(connection.as_mut(), privilege, &|_| script.text().to_string());
+                let _ = Session::open(connection.as_mut(), privilege, patience, &|_| script.text().to_string());
             }
             deadlines.watch()
         };

@@ -176,7 +176,7 @@ impl Install {
     /// What would come of a package.
     fn candidate(&self, reply: &Reply, wanted: &Wanted, now: &Package) -> Result<Option<String>, Unreadable> {
         let (Some(guard), Some(release)) = (self.policy(), &self.release) else { return Ok(now.candidate.clone()) };
-        let outcome = reply.guard(&guard)?;
+        let outcome = reply.guard(&guard, "`apt-cache policy`")?;
         super::steps(outcome, &format!("apt does not know the release `{release}`"))?;
         Ok(candidates(&outcome.stdout).get(wanted.name.as_str()).copied().flatten().map(str::to_string))
     }

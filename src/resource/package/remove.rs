@@ -54,7 +54,7 @@ impl Remove {
                 }
             }
         }
-        let outcome = reply.guard(&self.simulation())?;
+        let outcome = reply.guard(&self.simulation(), "the simulation of apt-get")?;
         let mut going: Vec<_> = steps(outcome, "apt cannot remove this")?.into_iter().filter(|step| step.verb != "Inst").collect();
         if there.is_empty() && going.is_empty() {
             return Ok(None);

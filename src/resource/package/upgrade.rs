@@ -36,7 +36,7 @@ impl Upgrade {
     pub fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let apt = reply.apt()?;
         let due = self.lists.due(apt);
-        let outcome = reply.guard(&self.simulation())?;
+        let outcome = reply.guard(&self.simulation(), "the simulation of apt-get")?;
         // apt-get refuses while dpkg is interrupted; then it is mended first and the rest shows in the run.
         let steps = if apt.interrupted { Vec::new() } else { steps(outcome, "apt cannot upgrade this host")? };
         if steps.is_empty() && due.is_none() && !apt.interrupted {

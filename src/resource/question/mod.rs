@@ -1,6 +1,8 @@
 //! How the typed questions of a [`Probe`] are asked on a host and how its answers are read. Each type is one frame
 //! (a script run by `hoist_frame`, see `engine::session`), so a failing question spoils only its own answer.
 
+use std::time::Duration;
+
 mod accounts;
 mod packages;
 mod paths;
@@ -43,9 +45,9 @@ pub fn questions(probe: &Probe) -> Vec<Question> {
     all
 }
 
-/// Reads the answers to [`questions`] of the same probe.
-pub fn read(probe: &Probe, answers: &Answers) -> Reply {
-    let mut reply = Reply::default();
+/// Reads the answers to [`questions`] of the same probe, each of which could take as long as `patience` says.
+pub fn read(probe: &Probe, answers: &Answers, patience: Duration) -> Reply {
+    let mut reply = Reply { patience: patience.as_secs(), ..Reply::default() };
     paths::read(probe, answers, &mut reply);
     packages::read(probe, answers, &mut reply);
     units::read(probe, answers, &mut reply);

@@ -1,17 +1,18 @@
 //! Packages: one `dpkg-query` for all, one `apt-cache policy` for those where the version to come matters.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::Question;
 use crate::resource::{Apt, Package, Probe, Reply};
-use crate::shell::{Answer, Answers, Script};
+use crate::shell::{Answer, Answers, Script, bare};
 
-const FUNCTIONS: &str = include_str!("packages.sh");
+static FUNCTIONS: LazyLock<String> = LazyLock::new(|| bare(&[include_str!("packages.sh")]));
 
 pub(super) fn questions(probe: &Probe) -> Vec<Question> {
     let mut all = Vec::new();
     let mut first = Script::new();
-    first.line(FUNCTIONS, &[]);
+    first.line(&FUNCTIONS, &[]);
     if !probe.packages.is_empty() {
         let mut script = std::mem::take(&mut first);
         script.words("hoist_packages", probe.packages.iter().map(String::as_str));

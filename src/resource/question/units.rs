@@ -10,7 +10,7 @@ pub(super) fn questions(probe: &Probe) -> Vec<Question> {
     }
     let mut script = Script::new();
     script.words(
-        "timeout 30 systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,RemainAfterExit,CanReload,\
+        "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,RemainAfterExit,CanReload,\
          WantedBy,RequiredBy,TriggeredBy --",
         probe.units.iter().map(String::as_str),
     );

@@ -6,25 +6,6 @@ hoist_uptime() {
   hoist_now=${hoist_now%.*}
 }
 
-# hoist_family PID: it and all processes that come from it, in $hoist_kin.
-hoist_family() {
-  hoist_kin=" $1 "
-  hoist_more=1
-  while [ "$hoist_more" = 1 ]; do
-    hoist_more=0
-    for hoist_proc in /proc/[0-9]*/stat; do
-      read -r hoist_line <"$hoist_proc" || continue
-      hoist_pid=${hoist_line%% *}
-      # The name of a program may hold anything: PID (NAME) STATE PARENT ...
-      hoist_rest=${hoist_line##*) ? }
-      case $hoist_kin in
-        *" $hoist_pid "*) ;;
-        *" ${hoist_rest%% *} "*) hoist_kin="$hoist_kin$hoist_pid " hoist_more=1 ;;
-      esac
-    done
-  done
-}
-
 # hoist_deadline PID SECONDS WORDS: ends what PID started when its time, or that of the host, is over; leaves WORDS in `late`.
 hoist_deadline() {
   hoist_uptime
@@ -40,13 +21,7 @@ hoist_deadline() {
   done
   hoist_family "$1"
   printf '%s\n' "$hoist_words" >"$hoist_stage/late"
-  kill -TERM $hoist_kin
-  hoist_tries=50
-  while kill -0 $hoist_kin && [ "$hoist_tries" -gt 0 ]; do
-    hoist_tries=$((hoist_tries - 1))
-    sleep 0.1
-  done
-  kill -KILL $hoist_kin
+  hoist_terminate $hoist_kin
 }
 
 # hoist_limited SECONDS WORDS: waits for the job that was started last, but not for longer than it may take.
