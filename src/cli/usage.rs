@@ -62,7 +62,7 @@ impl Finder<'_> {
         role.inputs.iter().filter_map(|input| input.default.as_ref()).for_each(|default| self.node(default));
         for task in role.verbs.values().flatten().chain(&role.handlers) {
             self.task(task);
-            let source = task.args.get("src").and_then(Node::as_str).and_then(|name| library.template(&role.name, name, &task.span).ok());
+            let source = task.argument("src").and_then(Node::as_str).and_then(|name| library.template(&role.name, name, &task.span).ok());
             if let Some(source) = source.filter(|_| task.kind == "template") {
                 self.text(source.text(), Place::file(&Span::whole(&source)));
             }
@@ -71,7 +71,7 @@ impl Finder<'_> {
 
     fn task(&mut self, task: &Task) {
         [&task.when].into_iter().flatten().for_each(|when| self.condition(when));
-        let parts = [&task.name, &task.looped, &task.manner.become_user].into_iter().flatten().chain([&task.args]);
+        let parts = [&task.name, &task.looped, &task.manner.become_user].into_iter().flatten().chain([&task.args]).chain(&task.more_args);
         parts.chain(&task.manner.environment).chain(task.vars.iter().map(|entry| &entry.node)).for_each(|node| self.node(node));
     }
 
