@@ -131,7 +131,10 @@ fn page(entry: &Entry) -> String {
         page += &format!("| `{name}` | {} | {default} | {what} |\n", takes(property, &schema));
     }
     if let Some(shorthand) = entry.shorthand {
-        page += &format!("\nA plain text stands for `{shorthand}`: `{}: ...`.\n", entry.name);
+        page += &format!(
+            "\nA plain text stands for `{shorthand}`: `{}: ...`; other parameters may stand in `args: {{ ... }}` beside it.\n",
+            entry.name
+        );
     }
     if !entry.aliases.is_empty() {
         let names: Vec<String> = entry.aliases.iter().map(|alias| format!("`{alias}`")).collect();

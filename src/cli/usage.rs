@@ -72,7 +72,7 @@ impl Finder<'_> {
         role.inputs.iter().filter_map(|input| input.default.as_ref()).for_each(|default| self.node(default));
         for task in role.verbs.values().flatten().chain(&role.handlers) {
             self.task(task);
-            let Some(name) = task.args.get("src").and_then(Node::as_str).filter(|_| task.kind == "template") else { continue };
+            let Some(name) = task.argument("src").and_then(Node::as_str).filter(|_| task.kind == "template") else { continue };
             // Which of them, a template says that is rendered on the way.
             let names = if is_template(name) { library.templates(&role.name) } else { [name.to_string()].into() };
             for source in names.iter().filter_map(|name| library.template(&role.name, name, &task.span).ok()) {
@@ -83,7 +83,7 @@ impl Finder<'_> {
 
     fn task(&mut self, task: &Task) {
         [&task.when].into_iter().flatten().for_each(|when| self.condition(when));
-        let parts = [&task.name, &task.looped, &task.manner.become_user].into_iter().flatten().chain([&task.args]);
+        let parts = [&task.name, &task.looped, &task.manner.become_user].into_iter().flatten().chain([&task.args]).chain(&task.more_args);
         parts.chain(&task.manner.environment).chain(task.vars.iter().map(|entry| &entry.node)).for_each(|node| self.node(node));
     }
 

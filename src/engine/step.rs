@@ -166,12 +166,13 @@ impl Reader<'_> {
         let name = task.name.as_ref().and_then(|name| problems.take(scope.render(name)));
         let timeout = task.timeout.as_ref().and_then(|node| problems.take(seconds(node, scope)));
         let args = problems.take(scope.render(&task.args));
+        let more = task.more_args.as_ref().and_then(|node| problems.take(scope.render(node)));
         let args = match args {
             Some(args) if !problems.has_errors() => args,
             _ => return Err(problems),
         };
         let inner = scope.with([]).acting(run_as.clone(), environment.clone());
-        let resource = resource::load(entry, &task.kind_span, &args, &inner)?;
+        let resource = resource::load(entry, &task.kind_span, &args, more.as_ref(), &inner)?;
         let name = name
             .and_then(|node| node.shown_json().as_str().map(str::to_string))
             .unwrap_or_else(|| format!("{} {}", entry.name, resource.subject()));

@@ -14,6 +14,8 @@ pub struct Task {
     pub kind_span: Span,
     /// What stands behind it.
     pub args: Node,
+    /// More of the same, in the keyword `args` beside it.
+    pub more_args: Option<Node>,
     /// Conditions, all of which must hold.
     pub when: Option<Node>,
     /// The list (or the expression that gives it) to go through.
@@ -75,10 +77,15 @@ const FOREIGN: [(&str, &str); 13] = [
 ];
 
 /// The keywords of a task.
-pub const KEYWORDS: [&str; 12] =
-    ["name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once", "timeout"];
+pub const KEYWORDS: [&str; 13] =
+    ["args", "name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once", "timeout"];
 
 impl Task {
+    /// An argument as it was written, if it was.
+    pub fn argument(&self, name: &str) -> Option<&Node> {
+        self.args.get(name).or_else(|| self.more_args.as_ref()?.get(name))
+    }
+
     /// Reads a task.
     ///
     /// # Errors
@@ -135,6 +142,7 @@ impl Task {
             kind: kind.key.clone(),
             kind_span: kind.key_span.clone(),
             args: kind.node.clone(),
+            more_args: node.get("args").cloned(),
             when: node.get("when").cloned(),
             looped: node.get("loop").or_else(|| node.get("with_items")).cloned(),
             vars,

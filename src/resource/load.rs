@@ -1,5 +1,7 @@
 //! From what the user wrote to resources: the kind is looked up, its arguments are read, every mistake is collected.
 
+use std::borrow::Cow;
+
 use schemars::{Schema, SchemaGenerator};
 
 use super::covered::{self, Covered};
@@ -107,27 +109,51 @@ pub fn kinds(name: &str) -> Option<&'static Entry> {
     KINDS.iter().find(|entry| entry.name == name || entry.aliases.contains(&name))
 }
 
-/// Makes the resource of a task. `node` is what stands behind the kind's key, rendered.
+/// Makes the resource of a task. `node` is what stands behind the kind's key, rendered, and `more` what stands in `args` beside it.
 ///
 /// # Errors
 /// Every mistake in the arguments, at its place.
-pub fn load(entry: &Entry, key_span: &Span, node: &Node, scope: &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics> {
-    let long = match (&node.value, entry.shorthand) {
-        (Value::String(_) | Value::Number(..), Some(argument)) => {
-            let only = YamlEntry { key: argument.to_string(), key_span: node.span.clone(), node: node.clone() };
-            Some(Node::new(Value::Mapping(vec![only]), node.span.clone()))
-        }
-        _ => None,
-    };
-    let node = long.as_ref().unwrap_or(node);
-    node.expect_mapping(&format!("what stands behind `{}`", entry.name))?;
+pub fn load(entry: &Entry, key_span: &Span, node: &Node, more: Option<&Node>, scope: &Scope<'_>) -> Result<Box<dyn Resource>, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let node = &whole(entry, node, more, &mut problems)?;
     let written = Written { key_span, node };
-    if !written.any_secret() {
-        return (entry.load)(&written, scope);
+    let resource = if written.any_secret() {
+        let cover = covered::cover(node);
+        let resource = (entry.load)(&written, scope).map_err(|problems| cover.diagnostics(&problems));
+        resource.map(|resource| Box::new(Covered::new(resource, cover)) as Box<dyn Resource>)
+    } else {
+        (entry.load)(&written, scope)
+    };
+    match problems.take(resource) {
+        Some(resource) => problems.or(resource),
+        None => Err(problems),
     }
-    let cover = covered::cover(node);
-    let resource = (entry.load)(&written, scope).map_err(|problems| cover.diagnostics(&problems))?;
-    Ok(Box::new(Covered::new(resource, cover)))
+}
+
+/// The arguments as one mapping, however they are written: as a mapping, as a text that stands for one of them, with more of them in
+/// `args`. One that is given twice goes to `problems`.
+fn whole<'n>(entry: &Entry, node: &'n Node, more: Option<&Node>, problems: &mut Diagnostics) -> Result<Cow<'n, Node>, Diagnostics> {
+    if let (Value::Mapping(_), None) = (&node.value, more) {
+        return Ok(Cow::Borrowed(node));
+    }
+    let mut entries = match (&node.value, entry.shorthand) {
+        (Value::String(_) | Value::Number(..), Some(argument)) => {
+            vec![YamlEntry { key: argument.to_string(), key_span: node.span.clone(), node: node.clone() }]
+        }
+        (Value::Null, _) if more.is_some() => Vec::new(),
+        _ => node.expect_mapping(&format!("what stands behind `{}`", entry.name))?.to_vec(),
+    };
+    for argument in more.map(|more| more.expect_mapping("`args`")).transpose()?.unwrap_or_default() {
+        match entries.iter().find(|entry| entry.key == argument.key) {
+            Some(first) => {
+                let error = Diagnostic::error(format!("`{}` is given twice", argument.key)).at(&argument.key_span);
+                problems.push(error.label(&first.key_span, if first.key_span == node.span { "by this text" } else { "here already" }));
+            }
+            None => entries.push(argument.clone()),
+        }
+    }
+    let secret = more.is_some_and(|more| more.secret) || matches!(node.value, Value::Mapping(_)) && node.secret;
+    Ok(Cow::Owned(Node { secret, ..Node::new(Value::Mapping(entries), node.span.clone()) }))
 }
 
 /// Reads arguments. The library stops at the first mistake, so each one found is noted, taken out, and the rest read again.

@@ -94,8 +94,9 @@ fn plan(case: &Node, base: &RoleScope<'_>) -> Result<Option<Change>, String> {
     let run_as = task.manner.become_user.as_ref().and_then(Node::as_str).map(str::to_string);
     let scope = Scope::new(base).with(task.vars.iter().cloned()).acting(run_as, Vec::new());
     let args = scope.render(&task.args).map_err(|problems| lines(&problems))?;
+    let more = task.more_args.as_ref().map(|node| scope.render(node)).transpose().map_err(|problems| lines(&problems))?;
     let entry = kinds(&task.kind).unwrap_or_else(|| panic!("no kind `{}`", task.kind));
-    let resource = load(entry, &task.kind_span, &args, &scope).map_err(|problems| lines(&problems))?;
+    let resource = load(entry, &task.kind_span, &args, more.as_ref(), &scope).map_err(|problems| lines(&problems))?;
     let mut probe = Probe::new();
     resource.probe(&mut probe);
     let null = Node::new(Value::Mapping(Vec::new()), case.span.clone());
