@@ -26,6 +26,7 @@ mod result;
 mod rolling;
 mod session;
 mod step;
+mod stream;
 mod switch;
 mod worker;
 mod wrap;
@@ -44,8 +45,9 @@ pub use pool::side_by_side;
 pub use privilege::{Method, Privilege};
 pub use result::{StepResult, StepStatus};
 pub use rolling::{Rolling, Size};
-pub use session::{Heard, Session};
+pub use session::Session;
 pub use step::{Handler, PlaySteps, Step};
+pub use stream::Heard;
 pub use worker::Orders;
 
 use crate::diagnostic::Diagnostics;

@@ -10,18 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::privilege::Privilege;
 use super::questions;
-use crate::shell::{Answer, Answers, Frame, Frames, Nonce, PRELUDE, QUESTIONS, Script};
+use super::stream::{Heard, Stream};
+use crate::shell::{Answers, Nonce, PRELUDE, QUESTIONS, Script};
 use crate::transport::{Cause, Connection, Exit, Failure, Output, Process};
 
 /// No quote but the outer one, no `!`, no backslash, no newline: every login shell reads it the same. Its first words
 /// say that no more password is asked for.
 const LOADER: &str = "/bin/sh -c 'echo hoist-ready; LC_ALL=C; export LC_ALL; while read -r n; do s=$(head -c \"$n\"); [ \"${#s}\" = \"$n\" ] || exit 66; eval \"$s\"; done'";
-
-/// The most that is kept of an answer; the rest is dropped.
-const KEPT: usize = 16 << 20;
-
-/// The least that is kept of the end of what a step prints: its last lines are shown when it fails.
-const KEPT_OF_STEP: usize = 1 << 20;
 
 /// How long the first answer may take: a slow login shell, a slow PAM module.
 const HELLO: Duration = Duration::from_secs(30);
@@ -41,27 +36,8 @@ pub struct Session {
     patience: Duration,
 }
 
-/// What is heard while a script runs.
-#[derive(Debug)]
-pub enum Heard<'a> {
-    /// The frame of this id begins.
-    Begin(&'a str),
-    /// A frame prints.
-    Data(&'a str, &'a [u8]),
-    /// What it printed last is a whole line, and nothing followed for a moment.
-    Pause(&'a str),
-    /// It ends with this status.
-    End(&'a str, i32),
-}
-
 /// Looks up while a script runs.
 pub type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Failure>;
-
-struct Stream {
-    frames: Frames,
-    current: Option<String>,
-    noise: Vec<u8>,
-}
 
 impl Session {
     /// Starts the shell with this privilege, sets it up, and asks the first `script`: all of it goes out at once, for
@@ -78,8 +54,7 @@ impl Session {
     ) -> Result<(Self, Answers), Failure> {
         let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
-        let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
-        let (stdout, stderr) = (stream(), stream());
+        let (stdout, stderr) = (Stream::new(&nonce), Stream::new(&nonce));
         let mut session = Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0, patience };
         let mut hello = Script::new();
         hello.line("hoist_nonce={}", &[session.nonce.as_str()]);
@@ -246,7 +221,7 @@ impl Session {
                 Ok(Output::Stderr(bytes)) => err |= self.stderr.take(&bytes, &last, |answer| &mut answer.stderr, &mut answers, &mut |_| {}),
                 Ok(Output::Exit(exit)) => return Err(self.ended(&exit)),
                 Err(failure) if failure.cause == Cause::Timeout && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                    if let Some(id) = self.stdout.current.as_deref().filter(|_| self.stdout.frames.at_line_end()) {
+                    if let Some(id) = self.stdout.at_rest() {
                         heard(Heard::Pause(id));
                     }
                 }
@@ -290,54 +265,6 @@ impl Session {
         failure
             .remedy("hoist needs a login shell that runs commands, such as /bin/sh or /bin/bash:")
             .remedy(format!("  chsh -s /bin/bash {}", self.user))
-    }
-}
-
-impl Stream {
-    /// Takes bytes of the stream; true when the frame `last` ended.
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        last: &str,
-        part: impl Fn(&mut Answer) -> &mut Vec<u8>,
-        answers: &mut Answers,
-        heard: &mut dyn FnMut(Heard<'_>),
-    ) -> bool {
-        let mut through = false;
-        for frame in self.frames.feed(bytes) {
-            match frame {
-                Frame::Begin(id) => {
-                    answers.entry(id.clone()).or_default();
-                    heard(Heard::Begin(&id));
-                    self.current = Some(id);
-                }
-                Frame::Data(bytes) => {
-                    let id = self.current.as_deref().unwrap_or_default();
-                    heard(Heard::Data(id, &bytes));
-                    let kept = part(answers.entry(id.to_string()).or_default());
-                    let step = id.strip_prefix('s').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-                    let room = if step { bytes.len() } else { KEPT.saturating_sub(kept.len()).min(bytes.len()) };
-                    kept.extend_from_slice(&bytes[..room]);
-                    if step && kept.len() > 2 * KEPT_OF_STEP {
-                        kept.drain(..kept.len() - KEPT_OF_STEP);
-                    }
-                }
-                Frame::End(id, status) => {
-                    answers.entry(id.clone()).or_default().status = status;
-                    #[cfg(debug_assertions)]
-                    super::fault::point();
-                    through |= id == last;
-                    heard(Heard::End(&id, status));
-                    self.current = None;
-                }
-                Frame::Noise(bytes) => {
-                    self.noise.extend(bytes);
-                    let spare = self.noise.len().saturating_sub(4096);
-                    self.noise.drain(..spare);
-                }
-            }
-        }
-        through
     }
 }
 
@@ -395,6 +322,7 @@ mod tests {
         assert_eq!((answers["b"].text().as_str(), answers.len()), ("second\n", 1));
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
+
     #[test]
     fn a_question_that_takes_too_long_spoils_only_its_own_answer() {
         let mut connection = LocalConnection::new();
