@@ -77,7 +77,12 @@ impl Shop {
         self.machine.sh(&format!(
             "sed -i '/^renew_before_expiry/d; 1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/shop.conf; systemctl start {unit}"
         ));
-        assert_ne!(before, self.serial(), "{}", self.machine.sh(&format!("journalctl -u {unit} --no-pager | tail -20")));
+        // nginx answers with the old one until its new workers are up.
+        let renewed = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            self.serial() != before
+        });
+        assert!(renewed, "{}", self.machine.sh(&format!("journalctl -u {unit} --no-pager | tail -20")));
     }
 
     fn stands_in_for_snap(&self) {
