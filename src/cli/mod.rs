@@ -111,6 +111,7 @@ pub fn command() -> clap::Command {
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> i32 {
     report::catch_panics();
+    report::settle_colours();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use diff::Depth;
 pub use progress::Progress;
-pub use streams::{begin, catch_panics, failed};
+pub use streams::{begin, catch_panics, failed, settle_colours};
 pub use summary::{Again, exit_code};
 pub use table::{Cell, Table};
 pub use terminal::escape;

@@ -18,6 +18,16 @@ pub fn begin(options: &Options) {
     let _ = OPTIONS.set(*options);
 }
 
+/// Takes colours out for a terminal without a name (`TERM=`), as for one that is `dumb`; the library would give it some. Whoever
+/// asks for colours in so many words gets them.
+pub fn settle_colours() {
+    let asks = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let nameless = std::env::var_os("TERM").is_some_and(|term| term.is_empty());
+    if nameless && !asks("CLICOLOR") && !asks("CLICOLOR_FORCE") {
+        anstream::ColorChoice::Never.write_global();
+    }
+}
+
 /// Makes the words of a panic go the way of all words: they may hold a value.
 pub fn catch_panics() {
     std::panic::set_hook(Box::new(|panic| stderr(&format!("error: this is a mistake in hoist, please report it: {panic}\n"))));

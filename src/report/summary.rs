@@ -12,15 +12,20 @@ use crate::shell::quote;
 use crate::transport::{Cause, Failure};
 
 /// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
-/// 4 when a lock that another run holds was, 3 for any other.
+/// 4 when a lock that another run holds was, 3 for any other. A host that was left alone because of another one is no trouble
+/// of its own.
 pub fn exit_code(reports: &[HostReport]) -> u8 {
-    let failures = reports.iter().filter_map(|report| report.failure.as_ref());
-    let codes = failures.map(|failure| match failure {
+    let codes = reports.iter().filter_map(|report| report.failure.as_ref()).map(|failure| match failure {
+        HostFailure::Skipped(_) => u8::MAX,
         HostFailure::Interrupted | HostFailure::Unknown(Failure { cause: Cause::Interrupted, .. }) => 130,
         HostFailure::Locked(_) => 4,
         _ => 3,
     });
-    codes.min().unwrap_or(0)
+    match codes.min() {
+        None => 0,
+        Some(u8::MAX) => 3,
+        Some(code) => code,
+    }
 }
 
 /// The command that does the same once more.
@@ -377,6 +382,10 @@ next: commit and push first:
         assert_eq!(exit_code(&[]), 0);
         assert_eq!(exit_code(&[done.clone(), done.clone()]), 0);
         assert_eq!(exit_code(&[done.clone(), locked.clone()]), 4);
+        let skipped = report("web4", 1, vec![], Some(HostFailure::Skipped("web2 is locked".to_string())));
+        assert_eq!(exit_code(&[done.clone(), locked.clone(), skipped.clone()]), 4);
+        assert_eq!(exit_code(&[locked.clone(), skipped.clone(), failed.clone()]), 3);
+        assert_eq!(exit_code(&[done.clone(), skipped]), 3);
         assert_eq!(exit_code(&[done, locked, failed]), 3);
     }
 }

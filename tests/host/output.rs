@@ -36,6 +36,8 @@ fn in_terminal(project: &Project, line: &str) -> Output {
         .current_dir(project.folder.path())
         .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
         .env("TERM", "xterm-256color")
+        // A CI is taken to show colours, whatever its terminal says.
+        .env_remove("CI")
         .stdin(Stdio::null())
         .output()
         .expect("script runs")
@@ -176,15 +178,22 @@ fn any_terminal_will_do() {
         assert!(output.status.success(), "{size}: {}", clean(&output, size));
         clean(&output, size);
     }
+    let help = format!("{} --help", hoist());
     for variables in ["NO_COLOR=1", "TERM=dumb", "TERM=", "TERM=nonsense NO_COLOR=1"] {
         let output = in_terminal(&project, &format!("{variables} {run}"));
         let said = clean(&output, variables);
         assert!(output.status.success(), "{variables}: {said}");
         if variables.contains("NO_COLOR") {
             assert_eq!(colours(&said), Vec::<&str>::new(), "{variables}: {}", said.escape_debug());
-        } else if variables == "TERM=dumb" {
+        } else {
             assert!(!said.contains('\x1b'), "{variables}: {}", said.escape_debug());
+            let help = text(&in_terminal(&project, &format!("{variables} {help}")).stdout);
+            assert!(help.contains("provision") && !help.contains('\x1b'), "{variables}: {}", help.escape_debug());
         }
+    }
+    for variables in ["TERM=xterm", "TERM= CLICOLOR_FORCE=1"] {
+        let said = clean(&in_terminal(&project, &format!("{variables} {run}")), variables);
+        assert!(!colours(&said).is_empty(), "{variables}: {}", said.escape_debug());
     }
     // Nobody reads on, or nobody ever did.
     for line in [

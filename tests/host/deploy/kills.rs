@@ -154,6 +154,47 @@ fn a_deploy_that_waits_for_another_is_planned_anew_behind_it() {
     shop.is_tidy();
 }
 
+/// All that a deploy or rollback could have changed on each host.
+fn all_of_it(shop: &Shop) -> Vec<String> {
+    let script = "cd /srv/shop; readlink current; ls -l releases shared; cat /var/lib/hoist/apps/shop/ledger /etc/nginx/conf.d/hoist-shop.conf \
+                  /var/lib/hoist/lock /var/lib/hoist/journal /var/lib/hoist/history.log; ls /var/lib/hoist/pending /var/lib/hoist/stage; \
+                  systemctl list-units --plain --no-legend --all 'shop.*'; systemctl show -p MainPID 'shop.*'";
+    shop.machines.iter().map(|machine| machine.sh(&format!("{{ {script}; }} 2>&1"))).collect()
+}
+
+// L01, G15
+#[test]
+fn a_rollback_during_a_deploy_is_refused_and_changes_nothing() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("one");
+    shop.deploy("two");
+    let first = shop.machines[0].sh("ls /srv/shop/releases | grep ^1-");
+    for moment in ["build", "after_switch"] {
+        shop.settings(&slow(moment).replace("sleep 3", "for i in $(seq 1200); do test -e /tmp/go && break; sleep 0.1; done"));
+        shop.commit(moment);
+        let mut child = start(&shop);
+        shop.machines.iter().for_each(|machine| wait_for(machine, "/tmp/here"));
+        let before = all_of_it(&shop);
+        for words in [&["rollback", "env=test", "--yes"][..], &["rollback", "env=test", "--yes", "--to", first.trim()]] {
+            let run = shop.hoist(words);
+            assert_eq!(run.status, 4, "{moment}: {run}");
+            let line = run.stdout.lines().find(|line| line.contains("locked: another run holds the lock: ")).unwrap_or_default();
+            assert!(line.contains(" hoist deploy env=test ") && line.contains(" since 20"), "{moment}: {run}");
+            assert_eq!(all_of_it(&shop), before, "{moment}: {run}");
+        }
+        shop.machines.iter().for_each(|machine| drop(machine.sh("touch /tmp/go; rm /tmp/here")));
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{moment}");
+        assert_eq!((shop.answers("/"), shop.current()), (shop.each(moment), shop.each(moment)));
+        shop.is_tidy();
+        shop.machines.iter().for_each(|machine| drop(machine.sh("rm /tmp/go")));
+    }
+    // When it is through, there is a way back.
+    shop.settings(QUICK);
+    let run = shop.hoist(&["rollback", "env=test", "--yes"]);
+    assert_eq!((run.status, shop.answers("/")), (0, shop.each("build")), "{run}");
+}
+
 // N11
 #[test]
 fn a_line_that_is_cut_for_a_while_does_not_end_a_deploy() {
