@@ -6,7 +6,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test slow lint bench soak docs install build check ping plan provision deploy secrets
 
-HOIST := target/release/hoist
+HOIST := $(or $(CARGO_TARGET_DIR),target)/release/hoist
 
 # The variables given on make's own command line, each as one shell word.
 given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))

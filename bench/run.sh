@@ -9,6 +9,8 @@
 #   bench/run.sh fleet N [ROUNDS]  N hosts at once, nothing to change; against N `ssh HOST true` at once
 #   bench/run.sh first [ROUNDS]    from a host without any of it (packages are downloaded before), against bare commands
 #   bench/run.sh deploy [ROUNDS]   a deploy of a new release to one host, whose build steps are `true`
+#   bench/run.sh start [ROUNDS]    how long `hoist --version` takes
+#   bench/run.sh memory N          N hosts at once, nothing to change: the most memory that hoist holds
 #   bench/run.sh down              takes the hosts away
 #
 # PEERS="ansible mitogen pyinfra" runs them too; they are installed into PEERS_VENV (default /var/tmp/hoist-peers).
@@ -16,7 +18,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 testhost=$here/../tests/testhost/testhost
-hoist=$here/../target/release/hoist
+hoist=$(cd "$here/.." && realpath -m "${CARGO_TARGET_DIR:-target}")/release/hoist
 key=${TESTHOST_DIR:-/var/tmp/hoist-testhost}/id
 venv=${PEERS_VENV:-/var/tmp/hoist-peers}
 read -ra peers <<<"${PEERS:-}"
@@ -176,7 +178,7 @@ fleet() { # N ROUNDS
 
 first() { # ROUNDS: each from a copy of a host that has the packages downloaded, so that the mirror does not count
   local round name
-  if ! "$testhost" list | grep -q '^bench-new '; then
+  if ! "$testhost" list | grep '^bench-new ' >/dev/null; then
     "$testhost" up bench-new >&2
     seed bench-new
     say "downloading packages"
@@ -193,6 +195,33 @@ first() { # ROUNDS: each from a copy of a host that has the packages downloaded,
   done
   echo "a first run:"
   report bare hoist
+}
+
+start() { # ROUNDS
+  run_version() { "$hoist" --version; }
+  echo "hoist --version:"
+  rounds "$1" version
+}
+
+memory() { # N: so many names, on 20 hosts, for an sshd turns away who comes with too many others
+  local number
+  for number in $(seq 20); do ready "bench$number"; done
+  inventory $(seq -f bench%g 20)
+  say "bringing 20 hosts to their state"
+  run_hoist >"$work/hoist.log" 2>&1 || { cat "$work/hoist.log"; exit 1; }
+  for number in $(seq "$1"); do
+    sed -n "s/^bench$(((number - 1) % 20 + 1)) /name$number /p" "$environment/hosts"
+  done >"$work/names"
+  { echo '[web]' && cat "$work/names"; } >"$environment/hosts"
+  (cd "$here/hoist" && python3 - "$hoist" >"$work/hoist.log" 2>"$work/memory") <<'END' || { cat "$work/hoist.log"; exit 1; }
+import resource, subprocess, sys
+status = subprocess.run([sys.argv[1], "provision", "env=bench", "--yes", "--forks", "100"], stderr=subprocess.STDOUT).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)
+END
+  unchanged hoist || { cat "$work/hoist.log"; exit 1; }
+  awk -v n="$1" '{ printf "%s hosts at once, nothing to change: %.1f MB at most\n", n, $1 / 1000 }' "$work/memory"
+  inventory bench1
 }
 
 deploy() { # ROUNDS
@@ -231,6 +260,14 @@ case ${1:-} in
   deploy)
     prepare
     deploy "${2:-9}"
+    ;;
+  start)
+    prepare
+    start "${2:-20}"
+    ;;
+  memory)
+    prepare
+    memory "$2"
     ;;
   down) for name in $("$testhost" list | awk '/^bench/ { print $1 }'); do "$testhost" down "$name"; done ;;
   *) sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \{0,1\}//' && exit 2 ;;

@@ -77,7 +77,7 @@ fn the_pages_of_roles_list_their_inputs() {
             });
             let default = default.replace('|', "\\|");
             let help = input.help.as_deref().unwrap_or_else(|| panic!("input `{}` of role `{name}` has a help text", input.name));
-            table += &format!("| `{}` | {} | {default} | {help} |\n", input.name, input.kind.name());
+            table += &format!("| `{}` | {} | {default} | {help} |\n", input.name, input.shape.name());
         }
         let page = format!("{head}{OPEN}{table}\n{CLOSE}{tail}");
         if page != now {

@@ -45,6 +45,22 @@ fn templates_of_roles_give_what_is_expected() {
     assert!(wrong.is_empty(), "not as expected (BLESS=1 writes it):\n{}", wrong.join("\n"));
 }
 
+/// Others would see that of the role which comes first.
+#[test]
+fn inputs_that_built_in_roles_share_have_one_default() {
+    let library = Library::new("/nonexistent", None);
+    let mut defaults: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    for (name, _) in library.roles() {
+        let role = library.role(&name, &Span::whole(&Source::new("test", ""))).unwrap_or_else(|problems| panic!("{problems:?}"));
+        for input in role.inputs {
+            let default = input.default.map(|node| node.to_json().to_string()).unwrap_or_default();
+            defaults.entry(input.name).or_default().entry(default).or_default().push(name.clone());
+        }
+    }
+    defaults.retain(|_, different| different.len() > 1);
+    assert!(defaults.is_empty(), "{defaults:?}");
+}
+
 fn render(role: &str, case: &Node) -> Result<String, Diagnostics> {
     let library = Library::new("/nonexistent", None);
     let role = library.role(role, &case.span)?;
@@ -52,7 +68,7 @@ fn render(role: &str, case: &Node) -> Result<String, Diagnostics> {
     let variables: BTreeMap<String, &Node> =
         case.get("vars").map(Node::entries).unwrap_or_default().iter().map(|entry| (entry.key.clone(), &entry.node)).collect();
     let defaults = role.inputs.iter().filter_map(|input| Some((input.name.clone(), input.default.as_ref()?)));
-    let given = defaults.chain(variables).map(|(name, node)| (name, Given { node, secret: false })).collect();
+    let given = defaults.chain(variables).map(|(name, node)| (name, Given { node, secret: false, default: false })).collect();
     let fixed = json!({ "inventory_hostname": "web1" }).as_object().expect("an object").clone();
     let base = RoleScope::new(&templates, &library, &role, given, fixed);
     let scope = Scope::new(&base);

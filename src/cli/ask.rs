@@ -17,6 +17,10 @@ pub fn line(question: &str) -> Option<String> {
     let _ = stderr.flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+    if read == 0 {
+        // Nobody typed the end of the line.
+        let _ = writeln!(stderr);
+    }
     (read > 0).then(|| answer.trim().to_string())
 }
 

@@ -40,6 +40,7 @@ pub fn run(args: &Args) -> Outcome {
         for host in &site.hosts {
             steps += problems.take(engine::check(&job, &site.target(host))).unwrap_or_default();
         }
+        super::deploy::applications(&project, &site, &mut problems);
         super::usage::check(&project, &site, &mut problems);
         lines.push(format!("{name}: {}, {}", report::count(site.hosts.len(), "host"), report::count(steps, "step")));
     }

@@ -24,7 +24,10 @@ pub fn confirm(environment: &str, protected: bool, yes: Option<&str>, question: 
         }
         (None, _) if !ask::possible() => {
             return Err(Diagnostic::error("nobody is there to answer, so nothing was changed")
-                .help("run it on a terminal, or with --yes")
+                .help(match protected {
+                    true => format!("run it on a terminal, or with --yes={environment}, for the environment is protected"),
+                    false => "run it on a terminal, or with --yes".to_string(),
+                })
                 .into());
         }
         (None, _) => {}

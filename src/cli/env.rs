@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Outcome {
         Command::New { name, host, user } => {
             let files = files(name, host, user)?;
             let files: Vec<(PathBuf, &[u8])> = files.iter().map(|(path, text)| (path.clone(), text.as_bytes())).collect();
-            write_files(project.layout.root(), &files, false)?;
+            write_files(project.layout.root(), &files, "nothing was written")?;
         }
     }
     Ok(ExitCode::Done)
@@ -58,18 +58,20 @@ pub fn run(args: &Args) -> Outcome {
 /// The files of a new environment.
 pub fn files(name: &str, host: &str, user: &str) -> Result<Vec<(PathBuf, String)>, Diagnostics> {
     let mut problems = Diagnostics::new();
-    let source = Source::new(crate::project::variables::COMMAND_LINE, format!("{name} {host} {user}"));
-    let at = |start: usize, length: usize| Span::new(&source, start, start + length);
+    let typed = |before: &str, word: &str| {
+        let source = Source::new(crate::project::variables::COMMAND_LINE, format!("{before} {word}"));
+        Span::new(&source, before.len() + 1, source.text().len())
+    };
     let good = !name.is_empty() && name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !good || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
         problems.push(
             Diagnostic::error(format!("`{}` is no name for an environment", name.escape_debug()))
-                .at(&at(0, name.len()))
-                .help("letters, digits, `-`, `_` and `.`"),
+                .at(&typed("hoist env new", name))
+                .help("it starts with a letter (a-z, A-Z) or a digit, and goes on with these, `-`, `_` and `.`; 64 characters at most"),
         );
     }
-    problems.take(names::address(host, &at(name.len() + 1, host.len())));
-    problems.take(names::plain(user, "user", &at(name.len() + host.len() + 2, user.len())));
+    problems.take(names::address(host, &typed("--host", host)));
+    problems.take(names::plain(user, "user", &typed("--user", user)));
     problems.or(())?;
     let folder = PathBuf::from("environments").join(name);
     let fill = |text: &str| text.replace("ENVIRONMENT", name).replace("ADDRESS", host).replace("USER", user);

@@ -42,10 +42,10 @@ pub fn run(args: &Args) -> Outcome {
             } else {
                 entry.result
             };
-            vec![entry.time, host.clone(), entry.who, result]
+            vec![entry.time, host.clone(), entry.who, entry.command, result]
         }));
     }
     rows.sort();
-    report::table(&["TIME", "HOST", "WHO", "RESULT"], rows);
+    report::table(&["TIME", "HOST", "WHO", "COMMAND", "RESULT"], rows);
     Ok(code)
 }

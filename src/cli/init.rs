@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Outcome {
     let files: Vec<(PathBuf, &[u8])> = texts.iter().chain(&environment).map(|(path, text)| (path.clone(), text.as_bytes())).collect();
     std::fs::create_dir_all(&args.folder)
         .map_err(|error| Diagnostic::error(format!("{} cannot be made: {error}", args.folder.display())))?;
-    write_files(&args.folder, &files, false)?;
+    write_files(&args.folder, &files, "nothing was written")?;
     super::secrets::git::install(&args.folder, false)?;
     let place = if args.folder == Path::new(".") { String::new() } else { format!("cd {} && ", args.folder.display()) };
     report::line("");

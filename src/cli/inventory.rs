@@ -12,15 +12,16 @@ use crate::report;
 pub struct Args {
     #[command(flatten)]
     words: Words,
-    #[command(flatten)]
-    hosts: Hosts,
+    /// Only these hosts: names, groups, globs; `,` joins, `&` keeps what is in both, `!` leaves out
+    #[arg(short, long, value_name = "PATTERN")]
+    limit: Option<String>,
     /// As `ansible-inventory --list` prints it
     #[arg(long)]
     list: bool,
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let (_, site) = load::site(&args.words, &args.hosts)?;
+    let (_, site) = load::site(&args.words, &Hosts { limit: args.limit.clone(), ..Hosts::default() })?;
     if args.list {
         report::line(&serde_json::to_string_pretty(&list(&site)).expect("JSON values can be written"));
         return Ok(ExitCode::Done);

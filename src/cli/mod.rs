@@ -27,7 +27,6 @@ mod run;
 mod said;
 mod secrets;
 mod selection;
-mod twins;
 mod usage;
 mod vagrant;
 
@@ -42,7 +41,7 @@ pub use programs::leave_this_folder_out_of_path;
 ///
 /// `env=NAME` picks the environment; other `name=value` words set variables.
 #[derive(Parser)]
-#[command(name = "hoist", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "hoist", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

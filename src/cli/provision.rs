@@ -1,8 +1,10 @@
 //! `hoist provision`: plan, ask, apply.
 
+use std::collections::BTreeSet;
+
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, consent, memory, said};
+use super::{ExitCode, Outcome, consent, memory, said, usage};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
@@ -44,11 +46,10 @@ pub struct Work {
 impl Work {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts, tags: &Tags, verb: &str) -> Result<Self, Diagnostics> {
-        let (project, site) = load::site(words, hosts)?;
-        let mut problems = Diagnostics::new();
+        let (project, site, mut problems) = load::unsaid(words, hosts)?;
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
-            let known: Vec<&str> =
+            let known: BTreeSet<&str> =
                 site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
             problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
         }
@@ -59,7 +60,8 @@ impl Work {
             );
         }
         unknown_tags(&site, &tags.tags, &mut problems);
-        let work = Self {
+        usage::check(&project, &site, &mut problems);
+        let mut work = Self {
             lines: site.lines(&project, hosts.accept_new),
             verb: verb.to_string(),
             tags: tags.tags.clone(),
@@ -71,7 +73,12 @@ impl Work {
         for target in &work.fleet().targets {
             problems.take(crate::engine::check(&work.job(), target));
         }
-        problems.or(work)
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        report::diagnostics(&problems);
+        work.site.ask_become_password(hosts)?;
+        Ok(work)
     }
 
     fn job(&self) -> Job<'_> {
@@ -134,14 +141,15 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = said::run_line(&format!("hoist {verb} env={}", work.site.environment.name));
+    let run = said::run_line(&format!("hoist {} env={}", said::command(verb).join(" "), work.site.environment.name));
     let (confirm, limits) = load::patience(&work.project.config.settings);
     let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
     let reports = work
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));
     drop(progress);
-    report::summary(&reports, started.elapsed(), report::Again::There(&again(&work, args, verb)), &args.output);
+    let again = again(&work, args, verb);
+    report::summary(&reports, started.elapsed(), report::Again::There(&again, args.hosts.limit.as_deref()), &args.output);
     Ok(match report::exit_code(&reports) {
         0 => ExitCode::Done,
         4 => ExitCode::Locked,
@@ -152,8 +160,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
 
 /// The command line that does the same once more, without what picks hosts and answers questions.
 fn again(work: &Work, args: &Args, verb: &str) -> String {
-    let command = if verb == "provision" { vec![verb.to_string()] } else { vec!["run".to_string(), verb.to_string()] };
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
-    said::again(command.into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
+    said::again(said::command(verb).into_iter().chain([format!("env={}", work.site.environment.name)]).chain(variables).chain(tags))
 }

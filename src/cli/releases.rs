@@ -16,7 +16,7 @@ pub struct Args {
     hosts: Hosts,
     #[command(flatten)]
     output: report::Options,
-    /// Also those that are gone from the hosts
+    /// Also good ones that are gone from the hosts, and what failed before the oldest that is there
     #[arg(long)]
     all: bool,
 }

@@ -58,13 +58,29 @@ pub fn run(args: &Args) -> Outcome {
                     .default
                     .as_ref()
                     .map_or_else(|| "(must be set)".to_string(), |node| serde_json::to_string(&node.to_json()).unwrap_or_default());
-                vec![format!("  {}", input.name), input.kind.name().to_string(), default, input.help.clone().unwrap_or_default()]
+                vec![format!("  {}", input.name), input.shape.name(), default, unlinked(input.help.as_deref().unwrap_or_default())]
             });
             report::table(&["  INPUT", "TYPE", "DEFAULT", "WHAT FOR"], rows.collect());
         }
         Command::Eject { role, force } => eject(&project, &library, role, *force)?,
     }
     Ok(ExitCode::Done)
+}
+
+/// Without the links that are there for the pages made of it: `[certbot](certbot.md)` is `certbot`.
+fn unlinked(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        match (plain.rfind('['), part.split_once(')')) {
+            (Some(at), Some((_, rest))) => {
+                plain.remove(at);
+                plain += rest;
+            }
+            _ => plain += &format!("]({part}"),
+        }
+    }
+    plain
 }
 
 fn typed(name: &str) -> Span {
@@ -81,18 +97,23 @@ fn eject(project: &Project, library: &Library, role: &str, force: bool) -> Resul
             .suggest(role, known.iter().map(String::as_str))
             .into());
     }
-    write_files(project.layout.root(), &files, force)
+    match force {
+        true => replace_files(project.layout.root(), &files),
+        false => write_files(project.layout.root(), &files, "nothing was written; with --force it is replaced"),
+    }
 }
 
-/// Writes files into a project, all or (when some are there already) none.
-pub fn write_files(root: &Path, files: &[(PathBuf, &[u8])], force: bool) -> Result<(), Diagnostics> {
+/// Writes files into a project, all or (when some are there already) none; `help` says what to do then.
+pub fn write_files(root: &Path, files: &[(PathBuf, &[u8])], help: &str) -> Result<(), Diagnostics> {
     let mut problems = Diagnostics::new();
-    for (path, _) in files.iter().filter(|(path, _)| !force && root.join(path).exists()) {
-        problems.push(
-            Diagnostic::error(format!("{} is there already", path.display())).help("nothing was written; with --force it is replaced"),
-        );
+    for (path, _) in files.iter().filter(|(path, _)| root.join(path).exists()) {
+        problems.push(Diagnostic::error(format!("{} is there already", path.display())).help(help));
     }
     problems.or(())?;
+    replace_files(root, files)
+}
+
+fn replace_files(root: &Path, files: &[(PathBuf, &[u8])]) -> Result<(), Diagnostics> {
     for (path, bytes) in files {
         let failed = |error: std::io::Error| Diagnostic::error(format!("{} cannot be written: {error}", path.display()));
         let target = root.join(path);
@@ -106,4 +127,15 @@ pub fn write_files(root: &Path, files: &[(PathBuf, &[u8])], force: bool) -> Resu
         report::line(&format!("wrote {}", path.display()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unlinked;
+
+    #[test]
+    fn links_are_for_pages() {
+        assert_eq!(unlinked("as [certbot](certbot.md) puts [them](x.md) there"), "as certbot puts them there");
+        assert_eq!(unlinked("a list `[a](b`, or [x]"), "a list `[a](b`, or [x]");
+    }
 }

@@ -37,14 +37,17 @@ pub fn run(args: &Args) -> Outcome {
     let to = match &args.to {
         None => None,
         Some(text) => Some(ReleaseId::parse(text).ok_or_else(|| {
-            Diagnostic::error(format!("`{}` is no release", text.escape_debug())).help("`hoist releases` names them: 12-3f9c2ab")
+            Diagnostic::error(format!("`{}` is not the name of a release", text.escape_debug()))
+                .help("a release is named by its number and its commit, such as 12-3f9c2ab; `hoist releases` lists them")
         })?),
     };
     let ground = Ground::load(&args.words, &args.hosts)?;
     let environment = ground.site.environment.name.clone();
-    let more = args.to.iter().map(|to| format!("--to={to}")).chain(args.across_migrations.then(|| "--across-migrations".to_string()));
+    let limit = args.hosts.limit.iter().map(|limit| format!("--limit={limit}"));
+    let across = args.across_migrations.then(|| "--across-migrations".to_string());
+    let more = args.to.iter().map(|to| format!("--to={to}")).chain(across).chain(limit);
     let again = said::again(["rollback".to_string(), format!("env={environment}")].into_iter().chain(more));
-    carry_out(&ground, &args.output, &args.consent, "rollback", &again, &mut |_, _, seen| {
+    carry_out(&ground, &args.output, &args.consent, "rollback", report::Again::Everywhere(&again, None), &mut |_, _, seen| {
         let id = choose::rollback(seen, to.as_ref()).map_err(|why| {
             Diagnostic::error(why).help(format!("`hoist releases env={environment}` shows which there are; `--to ID` picks one"))
         })?;

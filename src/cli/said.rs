@@ -13,7 +13,10 @@ pub fn interrupt() -> &'static Interrupt {
         match INTERRUPT.level() {
             1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
             2 => report::note("\nending the steps that run"),
-            _ => std::process::exit(ExitCode::Interrupted as i32),
+            _ => {
+                report::leave();
+                std::process::exit(ExitCode::Interrupted as i32)
+            }
         }
     });
     // Somebody else's handler (a second run in this process) does the same.
@@ -37,7 +40,46 @@ pub fn run_line(command: &str) -> String {
 
 /// Who sits here: `ann@laptop`.
 pub fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_string());
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| user_of_process());
     let here = rustix::system::uname();
     format!("{user}@{}", here.nodename().to_string_lossy()).chars().filter(|c| !c.is_control()).collect()
+}
+
+/// Where no variable says who it is (cron, containers): the name of the user that this process runs as.
+fn user_of_process() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut fields = users.lines().map(|line| line.split(':'));
+    let name = fields.find_map(|mut user| user.next().filter(|_| user.nth(1) == Some(uid.as_str())));
+    name.unwrap_or("somebody").to_string()
+}
+
+/// The words that run a verb of the roles: `provision`, `maintenance on`, `run initdata`.
+pub fn command(verb: &str) -> Vec<String> {
+    let words = match verb {
+        "provision" => vec!["provision"],
+        "maintenance_on" => vec!["maintenance", "on"],
+        "maintenance_off" => vec!["maintenance", "off"],
+        other => vec!["run", other],
+    };
+    words.into_iter().map(str::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hosts_are_told_can_be_typed() {
+        assert_eq!(
+            ["provision", "maintenance_on", "initdata"].map(|verb| command(verb).join(" ")),
+            ["provision", "maintenance on", "run initdata"]
+        );
+    }
+
+    #[test]
+    fn the_process_belongs_to_a_user_with_a_name() {
+        let user = std::process::Command::new("id").arg("-un").output().expect("id is there");
+        assert_eq!(user_of_process(), String::from_utf8_lossy(&user.stdout).trim());
+    }
 }

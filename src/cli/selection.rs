@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::project::variables;
-use crate::project::{Definition, Pattern};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, suggest};
+use crate::project::{Definition, Layout, Pattern, variables};
 
 /// Words that pick an environment and set variables.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -31,7 +30,7 @@ pub struct Hosts {
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
 
-    /// Hosts worked on at the same time
+    /// Hosts worked on at the same time; else `forks` of hoist.yml says it, or 50
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub forks: Option<u16>,
 
@@ -60,9 +59,14 @@ impl Words {
     /// No environment, or two; a word that is no `name=value`.
     pub fn settle(&self) -> Result<(String, Vec<Definition>), Diagnostics> {
         let (env, definitions) = self.optional()?;
+        let slip = definitions.iter().find(|definition| suggest::closest(&definition.name, ["env", "environment"]).is_some());
         let missing = || {
-            Diagnostic::error("which environment?")
-                .help("name it: `env=NAME`")
+            let error = Diagnostic::error("which environment?");
+            let error = slip.into_iter().fold(error, |error, slip| error.at(&slip.key_span).help("did you mean `env`?"));
+            let known = std::env::current_dir().ok().and_then(|here| Layout::find(&here).ok()?.environments().ok()).unwrap_or_default();
+            let there = if known.is_empty() { String::new() } else { format!("; there are: {}", known.join(", ")) };
+            error
+                .help(format!("name it: `env=NAME`{there}"))
                 .help("no environment is the default, so that nothing happens to one by accident")
         };
         Ok((env.ok_or_else(missing)?, definitions))

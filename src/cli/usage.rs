@@ -1,59 +1,69 @@
 //! Who uses which variable: names in tasks, templates and other variables. A variable that nobody uses is often a slip.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::load::{Project, Site};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
-use crate::project::{Layer, Library, Role, Task};
+use crate::project::{Definition, Layer, Library, Role, Task};
 use crate::template::{Place, Templates, expression, is_template};
 use crate::yaml::{Node, Value};
 
 /// Where each name is used: a place, in the order found.
 pub type Uses = BTreeMap<String, Vec<Span>>;
 
-/// The uses of all roles of a site, and of its variables.
-pub fn uses(project: &Project, site: &Site) -> Uses {
-    let mut finder = Finder { templates: &project.templates, uses: Uses::new() };
-    let mut seen = BTreeSet::new();
-    for play in &site.plays {
-        for call in &play.roles {
-            call.when.iter().for_each(|when| finder.condition(when));
-            call.vars.iter().chain(&play.vars).for_each(|entry| finder.node(&entry.node));
-            if seen.insert(call.role.name.clone()) {
-                finder.role(&call.role, &site.library);
-            }
+/// The uses of all roles of hoist.yml, and of the variables of a site; of these names alone, if some are given.
+pub fn uses(project: &Project, site: &Site, wanted: Option<&BTreeSet<&str>>) -> Uses {
+    let mut finder = Finder { templates: &project.templates, wanted, uses: Uses::new() };
+    for play in &project.config.plays {
+        play.become_user.iter().for_each(|user| finder.node(user));
+        play.vars.iter().chain(&play.environment).for_each(|entry| finder.node(&entry.node));
+        for used in &play.roles {
+            used.when.iter().for_each(|when| finder.condition(when));
+            used.vars.iter().for_each(|entry| finder.node(&entry.node));
         }
     }
-    for host in &site.hosts {
-        for (_, definitions) in host.variables.iter() {
-            definitions.iter().for_each(|definition| finder.node(&definition.node));
-        }
-    }
+    site.roles.iter().for_each(|role| finder.role(role, &site.library));
+    definitions(site).for_each(|definition| finder.node(&definition.node));
     finder.uses
 }
 
-/// Reports variables that no role, template or other variable uses.
+/// What sets variables of the hosts, each once.
+fn definitions(site: &Site) -> impl Iterator<Item = &Definition> {
+    let mut seen = BTreeSet::new();
+    let all = site.hosts.iter().flat_map(|host| host.variables.iter()).flat_map(|(_, definitions)| definitions);
+    all.filter(move |definition| seen.insert(Arc::as_ptr(definition))).map(AsRef::as_ref)
+}
+
+/// Reports variables that no role, template or other variable uses. On the command line such a one is an error:
+/// `git_versoin=v2` would deploy something else.
 pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
-    let uses = uses(project, site);
-    let inputs: BTreeSet<&str> =
-        site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| &call.role.inputs).map(|input| input.name.as_str()).collect();
-    let known: BTreeSet<&str> = uses.keys().map(String::as_str).chain(inputs.iter().copied()).collect();
-    for host in &site.hosts {
-        for (name, definitions) in host.variables.iter() {
-            if known.contains(name) || name.starts_with("ansible_") {
-                continue;
-            }
-            for definition in definitions.iter().filter(|definition| definition.layer != Layer::Defaults) {
-                let warning = Diagnostic::warning(format!("nothing uses the variable `{name}`")).at(&definition.key_span);
-                let close = suggest::closest(name, inputs.iter().copied().chain(uses.keys().map(String::as_str)));
-                problems.push(close.into_iter().fold(warning, |warning, close| warning.help(format!("did you mean `{close}`?"))));
-            }
-        }
+    let inputs: BTreeSet<&str> = site.roles.iter().flat_map(|role| &role.inputs).map(|input| input.name.as_str()).collect();
+    let known = |name: &str| inputs.contains(name) || name.starts_with("ansible_");
+    let mut set: Vec<&Definition> = definitions(site).filter(|set| set.layer != Layer::Defaults && !known(&set.name)).collect();
+    // Every run asks, and as a rule all of them are used: so nothing else is looked at.
+    let wanted = set.iter().map(|definition| definition.name.as_str()).collect();
+    let used = uses(project, site, Some(&wanted));
+    set.retain(|definition| !used.contains_key(&definition.name));
+    if set.is_empty() {
+        return;
+    }
+    let uses = uses(project, site, None);
+    for Definition { name, layer, key_span, .. } in set {
+        let summary = format!("nothing uses the variable `{name}`");
+        let typed = *layer == Layer::CommandLine;
+        let problem = if typed { Diagnostic::error(summary) } else { Diagnostic::warning(summary) }.at(key_span);
+        problems.push(match suggest::closest(name, inputs.iter().copied().chain(uses.keys().map(String::as_str))) {
+            Some(close) => problem.help(format!("did you mean `{close}`?")),
+            None if typed => problem.help("`hoist role show ROLE` lists what a role takes"),
+            None => problem,
+        });
     }
 }
 
 struct Finder<'a> {
     templates: &'a Templates,
+    wanted: Option<&'a BTreeSet<&'a str>>,
     uses: Uses,
 }
 
@@ -62,8 +72,10 @@ impl Finder<'_> {
         role.inputs.iter().filter_map(|input| input.default.as_ref()).for_each(|default| self.node(default));
         for task in role.verbs.values().flatten().chain(&role.handlers) {
             self.task(task);
-            let source = task.argument("src").and_then(Node::as_str).and_then(|name| library.template(&role.name, name, &task.span).ok());
-            if let Some(source) = source.filter(|_| task.kind == "template") {
+            let Some(name) = task.argument("src").and_then(Node::as_str).filter(|_| task.kind == "template") else { continue };
+            // Which of them, a template says that is rendered on the way.
+            let names = if is_template(name) { library.templates(&role.name) } else { [name.to_string()].into() };
+            for source in names.iter().filter_map(|name| library.template(&role.name, name, &task.span).ok()) {
                 self.text(source.text(), Place::file(&Span::whole(&source)));
             }
         }
@@ -77,9 +89,10 @@ impl Finder<'_> {
 
     fn condition(&mut self, node: &Node) {
         match &node.value {
-            Value::String(text) => {
-                if let Ok(template) = self.templates.expression(expression(text.trim()).unwrap_or(text), Place::node(&node.span)) {
-                    self.add(template.names(), &node.span);
+            Value::String(text) if self.mentions(text) => {
+                match self.templates.expression(expression(text.trim()).unwrap_or(text), Place::node(&node.span)) {
+                    Ok(template) => self.add(template.names(), &node.span),
+                    Err(_) => self.add(words(text).map(str::to_string).collect(), &node.span),
                 }
             }
             Value::Sequence(items) => items.iter().for_each(|item| self.condition(item)),
@@ -97,12 +110,24 @@ impl Finder<'_> {
     }
 
     fn text(&mut self, text: &str, place: Place) {
-        if let Ok(template) = self.templates.compile(text, place.clone()) {
-            for name in template.names() {
-                let span = template.place_of(&name);
-                self.add([name].into(), &span);
-            }
+        if !self.mentions(text) {
+            return;
         }
+        match self.templates.compile(text, place.clone()) {
+            Ok(template) => {
+                for name in template.names() {
+                    let span = template.place_of(&name);
+                    self.add([name].into(), &span);
+                }
+            }
+            // It is told of elsewhere; what it would use, nobody knows.
+            Err(_) => self.add(words(text).map(str::to_string).collect(), place.span()),
+        }
+    }
+
+    /// Whether one of the wanted names stands in a text, be it as something else.
+    fn mentions(&self, text: &str) -> bool {
+        self.wanted.is_none_or(|wanted| words(text).any(|word| wanted.contains(word)))
     }
 
     fn add(&mut self, names: BTreeSet<String>, span: &Span) {
@@ -113,4 +138,8 @@ impl Finder<'_> {
             }
         }
     }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }

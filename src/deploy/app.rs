@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::resource::git_url::{GitRef, GitUrl};
 
 /// The role that brings releases.
@@ -56,38 +56,36 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the inputs of the role.
+    /// Reads the inputs of the role. `places` tells where a path of names leads to, from a variable on.
     ///
     /// # Errors
-    /// What is wrong in them, by name.
-    pub fn read(inputs: &Map<String, Json>) -> Result<Self, Diagnostics> {
+    /// What is wrong in them.
+    pub fn read(inputs: &Map<String, Json>, places: &dyn Fn(&[&str]) -> Option<Span>) -> Result<Self, Diagnostics> {
         let app: Self = serde_path_to_error::deserialize(Json::Object(inputs.clone()))
             .map_err(|error| Diagnostic::error(format!("`{}` of the app role: {}", error.path(), error.inner())))?;
         let mut problems = Diagnostics::new();
+        let at = |error: Diagnostic, path: &[&str]| places(path).iter().fold(error, Diagnostic::at);
         let name = |text: &str| {
             text.len() <= 40
                 && text.starts_with(|c: char| c.is_ascii_lowercase())
                 && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         };
-        for bad in std::iter::once(&app.name).chain(app.processes.keys()).filter(|text| !name(text)) {
-            problems.push(
-                Diagnostic::error(format!("`{}` is no name for an application or its process", bad.escape_debug()))
-                    .help("small letters, digits and `-`, a letter first: units and upstreams are called by it"),
-            );
+        let names = app.processes.keys().map(|name| (name, vec!["app_processes", name]));
+        for (bad, path) in std::iter::once((&app.name, vec!["app_name"])).chain(names).filter(|(text, _)| !name(text)) {
+            let error = Diagnostic::error(format!("`{}` is no name for an application or its process", bad.escape_debug()));
+            let help = "small letters, digits and `-`, a letter first: units and upstreams are called by it";
+            problems.push(at(error, &path).help(help));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
         if !app.root.starts_with('/') || !app.root.chars().all(plain) || app.root.split('/').any(|part| part == "..") || app.root.len() < 3
         {
-            problems.push(
-                Diagnostic::error(format!("`app_root: {}` is no folder for releases", app.root.escape_debug()))
-                    .help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"),
-            );
+            let error = Diagnostic::error(format!("`app_root: {}` is no folder for releases", app.root.escape_debug()));
+            problems.push(at(error, &["app_root"]).help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"));
         }
-        for (name, why) in app.local_hooks.keys().filter(|name| !HOOKS.contains(&name.as_str())).map(|name| (name, "hook")) {
-            problems.push(Diagnostic::error(format!("there is no {why} `{name}`")).suggest(name, HOOKS));
-        }
-        for name in app.notify.keys().filter(|name| !super::notify::FORMS.contains(&name.as_str())) {
-            problems.push(Diagnostic::error(format!("`app_notify` knows no `{name}`")).suggest(name, super::notify::FORMS));
+        let ports = app.processes.iter().filter_map(|(name, process)| Some((name, process.get("port")?)));
+        for (name, port) in ports.filter(|(_, port)| !port.as_u64().is_some_and(|port| (1..=65535).contains(&port))) {
+            let error = Diagnostic::error(format!("`port` of the process `{name}` must be a number from 1 to 65535, this is {port}"));
+            problems.push(at(error, &["app_processes", name, "port"]));
         }
         problems.or(app)
     }
@@ -123,7 +121,3 @@ impl App {
         self.processes.values().any(|process| process.get("port").is_some())
     }
 }
-
-/// The moments of a deploy at which commands of the user run.
-pub const HOOKS: [&str; 8] =
-    ["before_stage", "after_build", "before_migrate", "after_migrate", "before_switch", "after_switch", "after_good", "after_revert"];

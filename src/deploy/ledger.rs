@@ -57,8 +57,19 @@ pub struct Release {
     pub state: State,
     /// Whether it was ever complete.
     pub complete: bool,
+    /// Whether it was ever live and checked.
+    pub proved: bool,
+    /// Whether it ever failed, or was rolled back from.
+    pub turned_bad: bool,
     /// Whether its migrations ran, as far as that is known to have changed the database.
     pub migrated: bool,
+}
+
+impl Release {
+    /// Whether it failed before it was ever good.
+    pub fn failed(&self) -> bool {
+        self.turned_bad && !self.proved
+    }
 }
 
 /// All releases that a host knows of, by number.
@@ -81,6 +92,8 @@ impl Ledger {
             match releases.iter_mut().find(|release| release.id == id) {
                 Some(release) => {
                     release.complete |= completes(state);
+                    release.proved |= state == State::Good;
+                    release.turned_bad |= state == State::Bad;
                     release.migrated |= state == State::Migrated;
                     release.state = if state == State::Migrated { release.state } else { state };
                 }
@@ -92,6 +105,8 @@ impl Ledger {
                     when: when.to_string(),
                     state,
                     complete: completes(state),
+                    proved: state == State::Good,
+                    turned_bad: state == State::Bad,
                     migrated: state == State::Migrated,
                 }),
             }
@@ -103,6 +118,13 @@ impl Ledger {
     /// The release of this name.
     pub fn get(&self, id: &ReleaseId) -> Option<&Release> {
         self.releases.iter().find(|release| release.id == *id)
+    }
+
+    /// The releases that are still there, and those that failed since the oldest of them: they were removed, and are told of.
+    pub fn listed(&self) -> impl Iterator<Item = &Release> {
+        let oldest = self.releases.iter().find(|release| release.state != State::Gone).map(|release| &release.id);
+        let failed = move |release: &Release| release.failed() && oldest.is_none_or(|oldest| release.id > *oldest);
+        self.releases.iter().filter(move |release| release.state != State::Gone || failed(release))
     }
 
     /// The last good release before `live`, by number: one that is still there, and was not rolled back from.
@@ -162,6 +184,24 @@ mod tests {
             ledger(&[("2-aaaaaaa", "staging"), ("2-aaaaaaa", "migrated"), ("1-bbbbbbb", "good"), ("2-aaaaaaa", "live"), ("x", "good")]);
         let found: Vec<_> = ledger.releases.iter().map(|release| (release.id.as_str(), release.state, release.migrated)).collect();
         assert_eq!(found, [("1-bbbbbbb", State::Good, false), ("2-aaaaaaa", State::Live, true)]);
+    }
+
+    #[test]
+    fn what_failed_is_listed_as_long_as_something_older_is_there() {
+        let ledger = ledger(&[
+            ("1-aaaaaaa", "bad"),
+            ("1-aaaaaaa", "gone"),
+            ("2-bbbbbbb", "good"),
+            ("3-ccccccc", "staging"),
+            ("3-ccccccc", "bad"),
+            ("3-ccccccc", "gone"),
+            ("4-ddddddd", "good"),
+            ("4-ddddddd", "bad"),
+            ("4-ddddddd", "gone"),
+            ("5-eeeeeee", "good"),
+        ]);
+        let listed: Vec<_> = ledger.listed().map(|release| (release.id.as_str(), release.failed())).collect();
+        assert_eq!(listed, [("2-bbbbbbb", false), ("3-ccccccc", true), ("5-eeeeeee", false)]);
     }
 
     #[test]

@@ -81,7 +81,7 @@ mod tests {
             "app_accept_newhostkey": false, "app_migrate": "", "app_migrations": "", "app_processes": {}, "app_keep": 5,
             "app_local_hooks": {}, "app_notify": {},
         });
-        App::read(inputs.as_object().expect("a mapping")).expect("an app")
+        App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app")
     }
 
     fn read(current: &str, upstream: &str) -> HostState {

@@ -8,9 +8,6 @@ use serde_json::{Value as Json, json};
 
 use crate::transport::http;
 
-/// The forms a message can have, as `app_notify` calls them.
-pub const FORMS: [&str; 4] = ["discord", "json", "mattermost", "slack"];
-
 /// How long an address may take, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
 

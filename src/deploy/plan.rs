@@ -42,6 +42,8 @@ pub struct Archive {
     pub bytes: std::sync::Arc<[u8]>,
     /// Whether all of it is in one folder, which is left out.
     pub strip: bool,
+    /// The repository on this machine that it was made from, and what is not in it; empty: another archive.
+    pub from: String,
 }
 
 impl Plan {
@@ -53,6 +55,11 @@ impl Plan {
     /// What a host has.
     pub fn state(&self, host: &str) -> Option<&HostState> {
         self.hosts.iter().find(|(name, _)| name == host).map(|(_, state)| state)
+    }
+
+    /// Whether anything is live on one of the hosts.
+    pub fn follows(&self) -> bool {
+        self.hosts.iter().any(|(_, state)| state.live.is_some())
     }
 
     /// Whether its migrations are known to change the database.
@@ -70,6 +77,8 @@ impl Plan {
             when: String::new(),
             state: State::Staging,
             complete: false,
+            proved: false,
+            turned_bad: false,
             migrated: false,
         }
     }

@@ -231,7 +231,10 @@ impl Work<'_, '_> {
         let after = self.hook("after_revert");
         for host in well.into_iter().filter(|host| self.plan.names().contains(host)) {
             let failure = match (switched.contains(&host), begun.contains(&host)) {
-                (true, _) => HostFailure::Reverted("the release failed, and what was live before is live again".to_string()),
+                (true, _) if self.plan.state(&host).is_some_and(|state| state.live.is_some()) => {
+                    HostFailure::Reverted("the release failed, and what was live before is live again".to_string())
+                }
+                (true, _) => HostFailure::Reverted("the release failed, and nothing is live, as before".to_string()),
                 (_, true) => HostFailure::Reverted("the release failed before the switch, and its processes are stopped".to_string()),
                 _ => HostFailure::Skipped("the release failed on other hosts, so it was not begun here".to_string()),
             };

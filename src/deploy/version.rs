@@ -3,7 +3,7 @@
 use super::app::App;
 use super::release::short;
 use crate::diagnostic::Diagnostic;
-use crate::resource::git::ssh_command;
+use crate::resource::git::{self, ssh_command};
 use crate::resource::git_url::{GitRef, GitUrl, Resolved};
 use crate::shell::{Answer, Script};
 
@@ -54,9 +54,23 @@ fn ssh(app: &App) -> String {
 /// The repository is not reached, or has no such version.
 pub fn resolve(url: &GitUrl, wanted: &GitRef, answer: &Answer) -> Result<Resolved, Diagnostic> {
     if answer.status != 0 {
-        let words = String::from_utf8_lossy(&answer.stderr).trim().replace('\n', " / ");
-        return Err(Diagnostic::error(format!("`{url}` cannot be read from the host: {words}"))
-            .help("does the host reach it, and is its key known there? `app_deploy_key` brings one; `--from-local` needs none"));
+        let words = String::from_utf8_lossy(&answer.stderr);
+        let error = Diagnostic::error(format!("`{url}` cannot be read from the host: {}", git::said(&words)));
+        return Err(match () {
+            () if words.contains("HOST IDENTIFICATION HAS CHANGED") => {
+                error.help("if its key is right, bring the known_hosts of the application's user up to date, on the host")
+            }
+            () if words.contains("Host key verification failed") => {
+                error.help("`app_accept_newhostkey: true` records the key of a repository's host that was never seen")
+            }
+            () if words.contains("deploy_key not accessible") => {
+                error.help("`app_deploy_key` is not on the host yet: `hoist provision` brings it")
+            }
+            () if words.contains("Permission denied") => error
+                .help("a private repository wants `app_deploy_key`, a secret whose public half the repository knows")
+                .help("or `--from-local`: your machine sends the commit, and hosts need no access"),
+            () => error.help("does the host reach it? with `--from-local` your machine sends the commit, and hosts need no access"),
+        });
     }
     wanted.resolve(&answer.text()).map_err(|why| Diagnostic::error(format!("`{url}`: {why}")))
 }
@@ -128,6 +142,26 @@ pub fn name(reference: &str, commit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_says_is_told_with_what_helps() {
+        let url = GitUrl::parse("git@git.example.org:team/shop.git").expect("an address");
+        let told = |stderr: &str| {
+            let answer = Answer { status: 128, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec() };
+            let error = resolve(&url, &GitRef::Head, &answer).expect_err("an error");
+            format!("{} | {}", error.summary, error.help.join("; "))
+        };
+        let noise = "\n\nPlease make sure you have the correct access rights\nand the repository exists.\n";
+        assert_eq!(
+            told(&format!("Host key verification failed.\r\nfatal: Could not read from remote repository.{noise}")),
+            "`git@git.example.org:team/shop.git` cannot be read from the host: Host key verification failed. / fatal: Could not read \
+             from remote repository. | `app_accept_newhostkey: true` records the key of a repository's host that was never seen"
+        );
+        let missing =
+            "Warning: Identity file /srv/shop/cache/deploy_key not accessible: No such file\ngit@x: Permission denied (publickey).";
+        assert!(told(missing).ends_with("| `app_deploy_key` is not on the host yet: `hoist provision` brings it"), "{}", told(missing));
+        assert!(told("git@x: Permission denied (publickey).").contains("| a private repository wants `app_deploy_key`"));
+    }
 
     #[test]
     fn what_lies_between_is_read_line_by_line() {

@@ -78,9 +78,14 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds one, unless the very same one is there already (a file loaded for several environments).
+    /// Adds one, unless the same is said of the same place already (a file loaded for several environments, an input of
+    /// several roles).
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.all.contains(&diagnostic) {
+        let of = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|(span, _)| span.clone());
+        let same = |other: &Diagnostic| {
+            other.severity == diagnostic.severity && other.summary == diagnostic.summary && of(other) == of(&diagnostic)
+        };
+        if !self.all.iter().any(same) {
             self.all.push(diagnostic);
         }
     }
@@ -95,6 +100,11 @@ impl Diagnostics {
     /// Keeps the value of a result and collects its error.
     pub fn take<T>(&mut self, result: Result<T, impl Into<Diagnostics>>) -> Option<T> {
         result.map_err(|error| self.extend(error.into())).ok()
+    }
+
+    /// Points at `span` in each, too, and says `text` there.
+    pub fn label(self, span: &Span, text: &str) -> Self {
+        Self { all: self.all.into_iter().map(|diagnostic| diagnostic.label(span, text)).collect() }
     }
 
     /// Whether one of them is an error.
@@ -121,5 +131,24 @@ impl Diagnostics {
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
         Self { all: vec![diagnostic] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+
+    #[test]
+    fn what_is_said_of_a_place_is_said_once() {
+        let source = Source::new("f", "ab");
+        let at = |from: usize, text: &str, declared: usize| {
+            Diagnostic::error(text).at(&Span::new(&source, from, from + 1)).label(&Span::new(&source, declared, declared), "declared here")
+        };
+        let mut all = Diagnostics::new();
+        [at(0, "no", 0), at(0, "no", 1), at(1, "no", 0), at(0, "nothing", 0)].into_iter().for_each(|problem| all.push(problem));
+        all.push(Diagnostic { severity: Severity::Warning, ..at(0, "no", 0) });
+        let found: Vec<_> = all.iter().map(|problem| (problem.labels[0].0.range().start, problem.summary.as_str())).collect();
+        assert_eq!(found, [(0, "no"), (1, "no"), (0, "nothing"), (0, "no")]);
     }
 }

@@ -1,152 +1,22 @@
 //! Runs planned changes on a host: one script for a batch, each step in a frame, stopping at the first that fails.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::aside;
 use super::deadline::Deadlines;
 use super::plan::Planned;
+use super::result::{StepResult, StepStatus};
 use super::session::{Heard, Session, Tick};
-use super::switch::{self, Guard};
+use super::switch::Guard;
 use super::wrap::wrap;
-use super::{Event, Step};
-use crate::diagnostic::Span;
-use crate::resource::Change;
-use crate::resource::Reach;
+use super::{Event, Step, aside, journal};
+use crate::resource::{Change, Reach};
 use crate::shell::{Nonce, Script};
 use crate::transport::Failure;
 
 /// The most that is kept of a line whose end has not come yet, in bytes.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// How a step went.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepResult {
-    /// Its name.
-    pub name: String,
-    /// How it went.
-    pub status: StepStatus,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// The last lines that it printed, standard error behind standard output; of a failed step.
-    pub output: Vec<u8>,
-    /// The task.
-    pub span: Option<Span>,
-}
-
-/// The ways a step can go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepStatus {
-    /// All was as wanted.
-    Same,
-    /// It changed something.
-    Changed,
-    /// It failed with this status.
-    Failed(i32),
-    /// It was taken back, or it is what took others back: the old state is there.
-    RolledBack,
-    /// The line broke while it ran: it may have happened or not.
-    Unknown,
-}
-
-impl StepStatus {
-    /// How a step went that exited with `status`.
-    pub(super) fn of(step: &Step, status: i32) -> Self {
-        match status {
-            0 => Self::Changed,
-            aside::ROLLED_BACK if step.set.is_some() => Self::RolledBack,
-            status => Self::Failed(status),
-        }
-    }
-
-    /// Whether nothing may follow it.
-    pub(super) fn stops(self) -> bool {
-        matches!(self, Self::Failed(_) | Self::RolledBack)
-    }
-}
-
-/// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
-/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds).
-///
-/// Frame `lock` has status 73 when another run holds the lock, and prints who.
-pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
-    let mut script = Script::new();
-    script.line("hoist_b lock; hoist_run={}; hoist_locked=1", &[run]);
-    // A link or somebody else's folder in its place would lead root astray.
-    script.line(
-        "if mkdir -p -m 700 \"$hoist_state\" && [ ! -L \"$hoist_state\" ] && [ -O \"$hoist_state\" ] && chmod 700 \"$hoist_state\"; then",
-        &[],
-    );
-    // Whatever else stands in its place: a link would lead elsewhere, a pipe would hang.
-    script.line(
-        "  if [ -L \"$hoist_state/lock\" ] || [ ! -f \"$hoist_state/lock\" ] || [ ! -O \"$hoist_state/lock\" ]; then rm -rf \"$hoist_state/lock\"; fi",
-        &[],
-    );
-    // A shell whose `exec` fails ends, so it is tried before.
-    script.line("  if ! : >>\"$hoist_state/lock\"; then hoist_locked=1", &[]);
-    script.line("  elif exec 9>>\"$hoist_state/lock\"; flock -w {} 9; then", &[&wait.to_string()]);
-    script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
-    script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
-    script.line("fi", &[]);
-    script.line("if [ \"$hoist_locked\" = 0 ]; then", &[]);
-    script.line("  trap '' PIPE; trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"", &[]);
-    script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
-    // The process group, for a run that is to be ended: pid (sh) state parent group.
-    script.line(
-        "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
-        &[],
-    );
-    script.append(&switch::leave_none(id)).append(&aside::tidy());
-    script.line("fi", &[]);
-    script.line("hoist_e lock \"$hoist_locked\"", &[]);
-    script
-}
-
-/// Starts the journal of a run: what follows in it are the steps as they begin and end.
-pub(super) fn start_journal(id: &str) -> Script {
-    let mut script = Script::new();
-    script.line("# fault", &[]);
-    script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
-    script
-}
-
-/// Ends the run: nothing is left to do, so the journal goes; a line of the history says what became of it. Each line
-/// carries the hash of the one before.
-pub(super) fn finish(result: &str) -> Script {
-    let mut script = Script::new();
-    script.line("# fault", &[]);
-    script.line("hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
-    script.line(
-        "printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$hoist_run\" {} \"$hoist_before\" >>\"$hoist_state/history.log\"",
-        &[result],
-    );
-    script.line("# fault", &[]);
-    script.line("rm -f \"$hoist_state/journal\"", &[]);
-    script.line("# fault", &[]);
-    script
-}
-
-/// Prints the journal, in the frame `journal`.
-pub(super) fn read_journal() -> Script {
-    let mut script = Script::new();
-    script.line("hoist_b journal; cat \"$hoist_state/journal\" 2>/dev/null; hoist_e journal $?", &[]);
-    script
-}
-
-/// Tells the shell that works to stop before its next step.
-pub(super) fn stop() -> Script {
-    let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"", &[]);
-    script
-}
-
-/// Ends the steps that run, at once: everything in the process group that holds the lock.
-pub(super) fn kill() -> Script {
-    let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM \"-$hoist_group\"", &[]);
-    script
-}
-
-/// Runs the changes of `batch`, which is number `count` of the run. Returns a result for each step that was started.
+/// Runs the changes of `batch`, which is number `count` of the run; `through` steps were through before it, of `of` in all. Returns a result for each step that was started.
 ///
 /// # Errors
 /// The line broke, or `tick` ended the wait; the results up to there are in the error, the last one as
@@ -156,10 +26,11 @@ pub(super) fn run(
     steps: &[Step],
     (count, batch): (usize, &[&Planned]),
     (mut guard, deadlines): (Guard, Deadlines),
+    (through, of): (usize, usize),
     event: &dyn Fn(Event),
     tick: Tick<'_>,
 ) -> Result<Vec<StepResult>, (Vec<StepResult>, Failure)> {
-    let changes: Vec<(usize, &Step, &crate::resource::Change)> =
+    let changes: Vec<(usize, &Step, &Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
     let (before, behind) = guard.around();
@@ -180,7 +51,6 @@ pub(super) fn run(
     }
     let mut running: Option<(usize, Instant)> = None;
     let mut unended: Vec<u8> = Vec::new();
-    let of = changes.len();
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
     let name = |index: usize| steps[index].name.clone();
     let span = |index: usize| Some(steps[index].span.clone());
@@ -192,7 +62,7 @@ pub(super) fn run(
                     running = Some((index, Instant::now()));
                     unended.clear();
                     let position = changes.iter().position(|(at, ..)| *at == index).unwrap_or_default() + 1;
-                    event(Event::StepStarted { name: name(index), number: position, of });
+                    event(Event::StepStarted { step: steps[index].about(), number: through + position, of });
                 }
             }
             Heard::Data(id, bytes) if number(id).is_some() => {
@@ -219,7 +89,7 @@ pub(super) fn run(
                 if let (Some(index), Some((_, started))) = (number(id), running.take()) {
                     let status = StepStatus::of(&steps[index], status);
                     let elapsed = started.elapsed();
-                    event(Event::StepDone { name: name(index), status, elapsed });
+                    event(Event::StepDone { step: steps[index].about(), status, elapsed });
                     results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
                 }
             }
@@ -257,7 +127,7 @@ fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guar
     let script = &change.script;
     let mut head = Script::new();
     for key in &step.notify {
-        head.append(&pend(key));
+        head.append(&journal::pend(key));
     }
     head.append(&aside::keep(step, change));
     if step.set.is_some() {
@@ -292,30 +162,6 @@ fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guar
         before.text(),
         head.text()
     )
-}
-
-/// Writes a handler into the journal on the host, before the change that asks for it (law 5).
-fn pend(key: &str) -> Script {
-    let mut script = Script::new();
-    let file = aside::name(key);
-    script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
-    script.line("# fault", &[]);
-    script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
-    script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
-    script
-}
-
-/// Takes handlers out of the journal: they have run. What was put aside for them goes last, for it is nobody's then.
-pub(super) fn forget(keys: &[String]) -> Script {
-    let mut script = Script::new();
-    for key in keys {
-        script.line("# fault", &[]);
-        script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
-        script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
-    }
-    script.line("# fault", &[]);
-    script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
-    script
 }
 
 fn last_lines(text: &[u8], count: usize) -> Vec<u8> {

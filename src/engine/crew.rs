@@ -10,11 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use super::facts::Facts;
 use super::fleet::{Connect, Fleet};
-use super::host::{self, HostFailure, HostReport, PlayPreview, Target};
+use super::host::{self, PlayPreview, Target};
 use super::once::{self, Once};
+use super::outcome::{HostFailure, HostReport};
 use super::worker::{Orders, Worker};
 use super::wrap::wrap;
-use super::{Event, Events, Job, Phase, PlaySteps, Step, plan};
+use super::{Event, Events, Job, Phase, PlaySteps};
 use crate::diagnostic::Diagnostics;
 use crate::project::{RoleScope, Scope};
 use crate::shell::{Answer, Answers, Script};
@@ -159,6 +160,12 @@ impl<'a> Crew<'a> {
         self.pool.install(|| self.members.par_iter_mut().filter_map(one).collect::<Vec<_>>()).into_iter().collect()
     }
 
+    /// Says what the run is about, for the histories of the hosts.
+    pub fn about(&mut self, what: &str) {
+        let what: String = what.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        self.members.iter_mut().filter_map(|member| member.state.as_mut().ok()).for_each(|worker| worker.about.clone_from(&what));
+    }
+
     /// Takes the locks of all hosts that are well, in the order of their names, so that two runs cannot wait for each
     /// other; true when it has all of them.
     pub fn hold(&mut self) -> bool {
@@ -227,42 +234,6 @@ impl<'a> Crew<'a> {
         };
         let Self { members, pool, .. } = self;
         pool.install(|| members.into_par_iter().map(end).collect())
-    }
-}
-
-impl<'a> Worker<'a> {
-    /// Takes the lock; whether it has it.
-    fn hold(&mut self) -> bool {
-        if !self.over
-            && let Err(failure) = self.prepare()
-        {
-            self.fail(failure);
-        }
-        !self.over
-    }
-
-    /// Whether its lock is ours, on a line that holds.
-    fn holds(&self) -> bool {
-        self.prepared && !matches!(self.report.failure, Some(HostFailure::Unknown(_)))
-    }
-
-    /// Plans steps, without doing anything.
-    fn look(&mut self, plays: Vec<(usize, PlaySteps)>) -> Result<Vec<PlayPreview>, HostFailure> {
-        let mut previews = Vec::new();
-        for (play, steps) in plays {
-            let all: Vec<&Step> = steps.steps.iter().collect();
-            let reply = host::probe(&mut self.line.session, &all).map_err(HostFailure::Unreachable)?;
-            let planned = plan(all.into_iter().enumerate(), reply);
-            previews.push(PlayPreview { play, steps, planned });
-        }
-        Ok(previews)
-    }
-
-    /// Goes on after a failure, with other orders. A line that broke is mended first.
-    fn revive(&mut self, orders: &'a Orders<'a>) {
-        self.orders = orders;
-        let lost = matches!(self.report.failure, Some(HostFailure::Unknown(_)));
-        self.over = lost && self.mend().is_err();
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Step;
-use super::apply::{StepResult, StepStatus};
+use super::result::{StepResult, StepStatus};
 use crate::shell::{DEADLINE, Script};
 use crate::transport::{Cause, Failure};
 

@@ -17,26 +17,37 @@ pub enum Phase {
     Done,
 }
 
+/// What a step is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// The kind of the thing.
+    pub kind: &'static str,
+    /// Which thing: a path, a package.
+    pub subject: String,
+}
+
 /// Something that happened on a host.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// It entered a phase.
     Phase(Phase),
-    /// A step starts to run; how many of the current batch there are, and which one it is (from 1).
+    /// A step starts to run; which one it is (from 1) of all of the play that have something to do, or may have.
     StepStarted {
-        /// Its name.
-        name: String,
+        /// The step.
+        step: About,
         /// Which.
         number: usize,
-        /// Of how many.
+        /// Of how many, as far as it can be told now.
         of: usize,
     },
     /// A running step printed a line.
     Output(Vec<u8>),
     /// A step is through.
     StepDone {
-        /// Its name.
-        name: String,
+        /// The step.
+        step: About,
         /// How it went.
         status: StepStatus,
         /// How long it took.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::host::{HostFailure, HostReport, Preview, Target};
+use super::host::{Preview, Target};
 use super::once::{self, Once};
+use super::outcome::{HostFailure, HostReport};
 use super::pool::{self, side_by_side};
 use super::worker::{Orders, Wires, Worker};
 use super::{Event, Events, Facts, Job, Phase, Play};

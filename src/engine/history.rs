@@ -7,8 +7,10 @@ use crate::shell::{Script, sha256};
 pub struct Entry {
     /// When it ended, UTC.
     pub time: String,
-    /// Who ran what, from where.
+    /// Who ran it, from where: `ann@laptop`.
     pub who: String,
+    /// What was run.
+    pub command: String,
     /// What became of it.
     pub result: String,
     /// Whether its hash is that of the line before it.
@@ -30,10 +32,18 @@ pub fn read(text: &str) -> Vec<Entry> {
         let fields: Vec<&str> = line.split('\t').collect();
         let linked = fields.get(3).is_some_and(|hash| *hash == sha256(before.as_bytes()));
         let field = |at: usize| fields.get(at).map(|field| (*field).to_string()).unwrap_or_default();
-        entries.push(Entry { time: field(0), who: field(1), result: field(2), linked });
+        let (who, command) = run(&field(1));
+        entries.push(Entry { time: field(0), who, command, result: field(2), linked });
         before = format!("{line}\n");
     }
     entries
+}
+
+/// Who, and what: `ann@laptop hoist provision env=prod (process 7)`.
+fn run(line: &str) -> (String, String) {
+    let Some((who, command)) = line.split_once(" hoist ") else { return (line.to_string(), String::new()) };
+    let command = command.rsplit_once(" (process ").map_or(command, |(command, _)| command);
+    (who.to_string(), format!("hoist {command}"))
 }
 
 #[cfg(test)]
@@ -48,6 +58,14 @@ mod tests {
             text += &before;
         }
         text
+    }
+
+    #[test]
+    fn who_and_what_are_two_things() {
+        let pair = |who: &str, command: &str| (who.to_string(), command.to_string());
+        assert_eq!(run("ann@laptop hoist provision env=prod (process 7)"), pair("ann@laptop", "hoist provision env=prod"));
+        assert_eq!(run("ann@laptop hoist maintenance on env=prod"), pair("ann@laptop", "hoist maintenance on env=prod"));
+        assert_eq!(run("whatever this is"), pair("whatever this is", ""));
     }
 
     #[test]

@@ -58,12 +58,16 @@ pub struct RoleCall {
 }
 
 impl RoleCall {
-    /// The winners of a host's variables, with the role's own defaults below them.
-    pub(super) fn given<'a>(&'a self, host: &BTreeMap<String, Given<'a>>) -> BTreeMap<String, Given<'a>> {
-        let defaults = self.role.inputs.iter();
-        let mut given: BTreeMap<String, Given<'_>> =
-            defaults.filter_map(|input| Some((input.name.clone(), Given { node: input.default.as_ref()?, secret: false }))).collect();
-        given.extend(host.iter().map(|(name, value)| (name.clone(), *value)));
+    /// The winners of a host's variables; where that is a default of another role, the role's own.
+    pub fn given<'a>(&'a self, host: &BTreeMap<String, Given<'a>>) -> BTreeMap<String, Given<'a>> {
+        let mut given = host.clone();
+        for input in &self.role.inputs {
+            if let Some(node) = &input.default
+                && given.get(&input.name).is_none_or(|winner| winner.default)
+            {
+                given.insert(input.name.clone(), Given { node, secret: false, default: true });
+            }
+        }
         given
     }
 }
@@ -78,5 +82,25 @@ impl Job<'_> {
                 tasks.map(|task| task.manner.inside(&outer)).any(|manner| manner.become_ != Some(false))
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+
+    #[test]
+    fn an_own_default_goes_before_that_of_another_role_and_behind_all_else() {
+        let text = "inputs: { a: { default: own }, b: { default: own }, c: { default: own }, d: {} }\n";
+        let role = Role::read("r", &Source::new("role.yml", text)).expect("a role");
+        let call = RoleCall { role, vars: Vec::new(), manner: Manner::default(), when: None };
+        let node = crate::yaml::parse(&Source::new("f", "other")).expect("valid");
+        let given = |default| Given { node: &node, secret: false, default };
+        let host = [("a", true), ("b", false), ("d", true)].map(|(name, default)| (name.to_string(), given(default))).into();
+        let found: Vec<(String, &str)> =
+            call.given(&host).into_iter().map(|(name, given)| (name, given.node.as_str().expect("a text"))).collect();
+        let expected = [("a", "own"), ("b", "other"), ("c", "own"), ("d", "other")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_string(), value)));
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::Verdict;
 use super::fleet::Previewed;
-use super::host::{HostFailure, Preview};
+use super::host::Preview;
 use super::interrupt::Interrupt;
 use super::job::Play;
+use super::outcome::HostFailure;
 use super::plan::{Planned, plan};
 
 /// How often a host that waits looks up.

@@ -102,8 +102,8 @@ impl Privilege {
             .remedy("it was tried once, so that nothing is locked; check it, and run the command again")
     }
 
-    /// Why it ended without a shell, if it is to blame.
-    pub(super) fn refused(&self, words: &str) -> Option<Failure> {
+    /// Why it ended without a shell, if it is to blame. `user` is who logged in.
+    pub(super) fn refused(&self, words: &str, user: &str) -> Option<Failure> {
         let name = self.method.name();
         if self.method == Method::Login || !(words.contains(&format!("{name}:")) || words.contains("Authentication failure")) {
             return None;
@@ -114,11 +114,11 @@ impl Privilege {
         } else if said("must have a tty") || said("no tty present") && !said("askpass") {
             Failure::new(Cause::Sudo, "sudo wants a terminal")
                 .remedy("take `requiretty` out of sudoers for this user (with visudo):")
-                .remedy("  Defaults:USER !requiretty")
+                .remedy(format!("  Defaults:{user} !requiretty"))
         } else if said("a password is required") || said("terminal is required") || said("Authentication required") {
             Failure::new(Cause::Sudo, format!("{name} wants a password"))
                 .remedy("give it with --ask-become-pass, or allow it without one, in /etc/sudoers.d/NAME (with visudo):")
-                .remedy("  USER ALL=(ALL) NOPASSWD: ALL")
+                .remedy(format!("  {user} ALL=(ALL) NOPASSWD: ALL"))
         } else if said("not in the sudoers") || said("not allowed") || said("may not run") || said("not permitted") {
             Failure::new(Cause::Sudo, format!("the user may not become root with {name}"))
                 .remedy("add it to the group sudo, or log in as root")

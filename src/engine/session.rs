@@ -32,6 +32,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// A shell on a host that takes scripts.
 pub struct Session {
     process: Box<dyn Process>,
+    /// Who logged in.
+    user: String,
     nonce: Nonce,
     stdout: Stream,
     stderr: Stream,
@@ -78,7 +80,7 @@ impl Session {
         let nonce = Nonce::random();
         let stream = || Stream { frames: Frames::new(&nonce), current: None, noise: Vec::new() };
         let (stdout, stderr) = (stream(), stream());
-        let mut session = Self { process, nonce, stdout, stderr, messages: 0, patience };
+        let mut session = Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0, patience };
         let mut hello = Script::new();
         hello.line("hoist_nonce={}", &[session.nonce.as_str()]);
         hello.line("unset CDPATH ENV BASH_ENV IFS GREP_OPTIONS POSIXLY_CORRECT LC_ALL; LANG=C.UTF-8; export LANG", &[]);
@@ -281,11 +283,13 @@ impl Session {
     /// The shell ended before it said anything: no way to root, or a login shell that runs no commands.
     fn refused(&self, failure: Failure, privilege: &Privilege) -> Failure {
         let words = self.last_words().unwrap_or_default();
-        if let Some(failure) = privilege.refused(&words) {
+        if let Some(failure) = privilege.refused(&words, &self.user) {
             return failure;
         }
         let failure = Failure { cause: Cause::LoginShell, ..failure };
-        failure.remedy("hoist needs a login shell that runs commands, such as /bin/sh or /bin/bash:").remedy("  chsh -s /bin/bash USER")
+        failure
+            .remedy("hoist needs a login shell that runs commands, such as /bin/sh or /bin/bash:")
+            .remedy(format!("  chsh -s /bin/bash {}", self.user))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Job, Play, RoleCall};
+use super::{About, Job, Play, RoleCall};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::project::{Given, Manner, RoleScope, Scope, Task};
 use crate::resource::{self, KINDS, Resource};
@@ -25,6 +25,8 @@ pub struct Step {
     pub environment: Vec<(String, String)>,
     /// Keys of the handlers that a change notifies.
     pub notify: Vec<String>,
+    /// Where each of them is named.
+    pub notify_at: Vec<Span>,
     /// Those of them that check the files which notified them: what a change replaces is put aside for them.
     pub sets: Vec<String>,
     /// Of a step of a handler that checks: the key of the handler.
@@ -35,6 +37,13 @@ pub struct Step {
     pub once: Option<String>,
     /// The task.
     pub span: Span,
+}
+
+impl Step {
+    /// What it is called, for whoever shows it.
+    pub fn about(&self) -> About {
+        About { name: self.name.clone(), kind: self.resource.kind(), subject: self.resource.subject() }
+    }
 }
 
 /// Steps that run at the end of a play if they were notified.
@@ -174,6 +183,7 @@ impl Reader<'_> {
             run_as,
             environment,
             notify: task.notify.iter().map(|(name, _)| name.clone()).collect(),
+            notify_at: task.notify.iter().map(|(_, span)| span.clone()).collect(),
             sets: Vec::new(),
             set: None,
             timeout,
@@ -242,13 +252,16 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
     let handlers: Vec<(String, String)> = all.handlers.iter().map(|handler| (handler.key.clone(), handler.name.clone())).collect();
     let of_handlers = all.handlers.iter_mut().flat_map(|handler| handler.steps.iter_mut());
     for step in all.steps.iter_mut().chain(of_handlers) {
-        for notified in &mut step.notify {
+        for (notified, span) in step.notify.iter_mut().zip(&step.notify_at) {
             let own = format!("{}/{notified}", step.role);
             match handlers.iter().find(|(key, _)| *key == own).or_else(|| handlers.iter().find(|(_, name)| name == notified)) {
                 Some((key, _)) => *notified = key.clone(),
                 None => {
-                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(&step.span);
-                    problems.push(error.suggest(notified, handlers.iter().map(|(_, name)| name.as_str())));
+                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(span);
+                    problems.push(match handlers.is_empty() {
+                        true => error.help("handlers stand under `handlers:` in role.yml; this play has none"),
+                        false => error.suggest(notified, handlers.iter().map(|(_, name)| name.as_str())),
+                    });
                 }
             }
         }

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::apply::{StepResult, StepStatus};
-use super::host::{self, HostFailure};
+use super::host;
+use super::outcome::HostFailure;
 use super::plan::Planned;
+use super::result::{StepResult, StepStatus};
 use super::worker::Worker;
 use super::wrap::wrap;
 use super::{Handler, Step, aside};
@@ -192,8 +193,10 @@ impl Worker<'_> {
         }
         let due = self.switch.handlers.iter().any(|key| self.report.pending.contains(key));
         match ran {
+            // As a rule it is the change that broke the line.
+            Err(HostFailure::Unknown(lost)) if due => Err(self.put_back(&format!("after it, the line broke: {lost}"))),
             Err(failure) if due => {
-                self.put_back(&Failure::new(Cause::Lost, "the run ended before its handlers ran"));
+                self.put_back("the run ended before its handlers ran");
                 Err(failure)
             }
             ran => self.confirm().and(ran),
@@ -215,7 +218,7 @@ impl Worker<'_> {
                 Err(failure) => break failure,
             }
         };
-        Err(self.put_back(&why))
+        Err(self.put_back(&format!("after it, a new connection failed: {why}")))
     }
 
     /// Comes in by a new connection, and says so to the watchdog; false when it was late.
@@ -233,7 +236,7 @@ impl Worker<'_> {
     }
 
     /// Has the old state put back, or waits until the host has done so, and looks whether there is a way in again.
-    fn put_back(&mut self, why: &Failure) -> HostFailure {
+    fn put_back(&mut self, why: &str) -> HostFailure {
         let mut script = Script::new();
         script.line("hoist_b undone; : >\"$hoist_state/switch/now\"; hoist_undone; hoist_e undone $?", &[]);
         let text = format!("{}{}", *SWITCH, script.text());
@@ -247,11 +250,11 @@ impl Worker<'_> {
         let undone = match answers {
             Ok(answers) => answers.get("undone").cloned().unwrap_or_default(),
             Err(failure) => {
-                let failure = failure.remedy(format!("no new connection was possible: {}", why.message));
+                let failure = failure.remedy(why);
                 return HostFailure::Unknown(failure.remedy("the host puts the old state back by itself"));
             }
         };
-        let mut said = vec![format!("after it, a new connection failed: {why}")];
+        let mut said = vec![why.to_string()];
         said.extend(undone.text().lines().map(str::to_string));
         said.push(match (undone.status, self.again()) {
             (0, Ok(())) => "the old state is back, and a new connection works".to_string(),
@@ -276,6 +279,12 @@ impl Worker<'_> {
         (self.wires.reconnect)()
             .and_then(|connection| host::open(connection, self.line.privilege.clone(), self.line.session.patience()))
             .map(|_| ())
+    }
+
+    /// Asks the host. While it is open whether there still is a way to it, the old line may be dead, and nobody waits
+    /// until that shows.
+    pub(super) fn ask(&mut self, text: &str) -> Result<Answers, Failure> {
+        if self.switch.armed { self.ask_within(ANSWER, text) } else { self.line.session.ask(text) }
     }
 
     /// Asks with a limit: a line that does not answer is not used again.

@@ -328,7 +328,7 @@ mod tests {
             "hoist.yml:5:21 a role of a play must be a mapping (`name: value` lines), this is a number ()",
             "hoist.yml:5:25 unknown key `rol` in a role of a play (did you mean `role`?)",
             "hoist.yml:5:25 `role` is missing (write `role: NAME`)",
-            "hoist.yml:5:34 `../x` cannot be the name of a role (a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)",
+            "hoist.yml:5:34 `../x` cannot be the name of a role (a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)",
             "hoist.yml:5:5 a play needs `hosts` (name a group, or write `hosts: all`)",
             "hoist.yml:8:13 `become`: expected a boolean, found the text `maybe` ()",
             "hoist.yml:7:12 `a-b` cannot be the name of a variable (write `a_b`: letters, digits and `_`, no digit in front)",

@@ -241,6 +241,11 @@ impl Settings<'_> {
 /// Names that look like settings, and are none that hoist follows.
 fn check_names(variables: &Variables, problems: &mut Diagnostics) {
     for (name, chain) in variables.iter().filter(|(name, _)| name.starts_with("ansible_")) {
+        // A password in a plain file is shown nowhere either, such as in the line that a warning points at.
+        if name.contains("pass") {
+            let plain = chain.iter().filter_map(|definition| definition.node.as_str()).filter(|text| !text.contains("{{"));
+            plain.for_each(crate::secret::learn);
+        }
         if KNOWN.contains(&name) || IGNORED.contains(&name) || name == "ansible_become_method" || name.ends_with("_interpreter") {
             continue;
         }
@@ -334,7 +339,7 @@ mod tests {
             "ansible_become_method=pbrun",
         ]);
         assert_eq!(connection, None);
-        let names = "(a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)";
+        let names = "(a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most)";
         let expected = [
             "Error 199 `pbrun` is no way to become root that hoist knows (expected one of: sudo, su, doas)".to_string(),
             "Error 133 unknown connection `lcoal` (did you mean `local`?)".to_string(),

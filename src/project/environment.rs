@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::inventory::Inventory;
 use super::layout::Layout;
+use super::shape::Shape;
 use super::variables::{Definition, Layer, Variables, check_value, definitions, moved};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Entry, Node, Value};
@@ -52,15 +53,15 @@ impl Environment {
         Some(Self { name, inventory, project_groups, inventory_groups, group_files, inventory_hosts, host_files, secrets, words })
     }
 
-    /// Reports values that Ansible reads in another way than hoist does. `typed` says which names are inputs of a type
-    /// that takes them all the same.
-    pub fn check_values(&self, typed: &dyn Fn(&str) -> bool, problems: &mut Diagnostics) {
+    /// Reports values that Ansible reads in another way than hoist does. `shape` says what the input of that name may be:
+    /// there may be bools in it, which are taken all the same.
+    pub fn check_values<'a>(&self, shape: &dyn Fn(&str) -> Option<&'a Shape>, problems: &mut Diagnostics) {
         let sets = [&self.project_groups, &self.inventory_groups, &self.group_files, &self.inventory_hosts, &self.host_files];
         for definition in sets.iter().flat_map(|sets| sets.values().flatten()) {
             // An inventory in INI form has types of its own; settings of the connection are typed.
             let is_yaml = definition.node.span.source().name().extension().is_some();
-            if is_yaml && !definition.name.starts_with("ansible_") && !typed(&definition.name) {
-                check_value(&definition.node, problems);
+            if is_yaml && !definition.name.starts_with("ansible_") {
+                check_value(&definition.node, shape(&definition.name), problems);
             }
         }
     }
@@ -122,8 +123,11 @@ fn masked(entries: &[Entry], what: &str) -> Vec<Entry> {
         let here = entry.key_span.line_column().0.max(line);
         text.extend(std::iter::repeat_n('\n', here - line));
         line = here;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push(' ');
+        }
         starts.push(text.len());
-        text += &format!("{}: (secret) ", entry.key);
+        text += &format!("{}: (secret)", entry.key);
     }
     let source = Source::new(what, text);
     let mask = |(entry, start): (&Entry, usize)| {
@@ -316,7 +320,8 @@ mod tests {
         ];
         assert_eq!(lines(&problems), expected);
         let sources = problems.iter().flat_map(|problem| problem.labels.iter().map(|(span, _)| span.source().text()));
-        assert!(sources.into_iter().all(|text| !text.contains("canary")));
+        let mut shown = sources.flat_map(str::lines);
+        assert!(shown.all(|line| !line.contains("canary") && line == line.trim_end()), "nor spaces at the ends of lines");
         let variables = environment.variables("w1");
         let password = variables.get("password").expect("set");
         assert!(password.secret && password.node.as_str() == Some("canary\ncanary\n"));
@@ -347,7 +352,9 @@ mod tests {
         fs::write(folder.path().join("group_vars/all.yml"), b"a: \xff").expect("written");
         std::os::unix::fs::symlink("web.yml", folder.path().join("group_vars/web.yml")).expect("linked");
         let (environment, mut problems) = load(&layout, "prod");
-        environment.check_values(&|name| name == "typed", &mut problems);
+        let node = Node::new(Value::String("bool".to_string()), Span::whole(&Source::new("role.yml", "bool")));
+        let shape = Shape::read(&node, &[]).expect("a type");
+        environment.check_values(&|name| (name == "typed").then_some(&shape), &mut problems);
         let expected = [
             " | `group_vars/all.yml` cannot be read: line 1 is not UTF-8 | ",
             " | `group_vars/web.yml` cannot be read: Too many levels of symbolic links (os error 40) | ",

@@ -89,17 +89,17 @@ impl Library {
         if let Some(source) = self.source(&folder.join(name), || TEMPLATES.get_file(Path::new(role).join(name)))? {
             return Ok(source);
         }
-        let mut known = names_in(&self.root.join(&folder));
-        known.extend(
-            TEMPLATES
-                .get_dir(role)
-                .into_iter()
-                .flat_map(include_dir::Dir::files)
-                .filter_map(|file| Some(file.path().file_name()?.to_string_lossy().into_owned())),
-        );
+        let known = self.templates(role);
         Err(Diagnostic::error(format!("there is no template `{name}`"))
             .label(span, format!("looked for {}", folder.join(name).display()))
             .suggest(name, known.iter().map(String::as_str)))
+    }
+
+    /// The names of the templates of a role.
+    pub fn templates(&self, role: &str) -> BTreeSet<String> {
+        let built_in = TEMPLATES.get_dir(role).into_iter().flat_map(Dir::files);
+        let built_in = built_in.filter_map(|file| Some(file.path().file_name()?.to_string_lossy().into_owned()));
+        names_in(&self.root.join("templates").join(role)).into_iter().chain(built_in).collect()
     }
 
     /// A file of the environment's `assets/` or the role's `files/`, and whether it is a secret: `NAME.age`, decrypted.

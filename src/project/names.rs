@@ -24,7 +24,7 @@ const RESERVED: [&str; 12] = [
 /// The longest name of a host in the DNS.
 const LONGEST: usize = 253;
 
-const PLAIN: &str = "a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most";
+const PLAIN: &str = "a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most";
 
 /// Checks the name of a host: a name, an IPv4 or an IPv6 address.
 ///

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::shape::Shape;
 use super::task::Task;
 use super::variables::{Definition, Layer};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Node};
 
 /// A role, read from its role.yml.
 #[derive(Debug, Clone)]
@@ -32,85 +33,36 @@ pub struct Input {
     pub name: String,
     /// Where it is declared.
     pub span: Span,
-    /// Its type.
-    pub kind: InputType,
+    /// What its value may be.
+    pub shape: Shape,
     /// Its value when nobody sets it; may hold templates.
     pub default: Option<Node>,
     /// What it is for, in a line.
     pub help: Option<String>,
 }
 
-/// The types of inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputType {
-    /// A text; numbers are taken as they are spelled.
-    String,
-    /// true or false; also Ansible's yes/no/on/off.
-    Bool,
-    /// A whole number.
-    Int,
-    /// A list.
-    List,
-    /// A mapping.
-    Map,
-    /// Whatever it is.
-    Any,
-}
-
-const TYPES: [(&str, InputType); 6] = [
-    ("string", InputType::String),
-    ("bool", InputType::Bool),
-    ("int", InputType::Int),
-    ("list", InputType::List),
-    ("map", InputType::Map),
-    ("any", InputType::Any),
+/// What an Ansible user may write, and what to do instead.
+const FOREIGN: [(&str, &str); 7] = [
+    ("tasks", "tasks stand under the verb that runs them: `provision:`"),
+    ("pre_tasks", "tasks stand under the verb that runs them, in their order: `provision:`"),
+    ("post_tasks", "tasks stand under the verb that runs them, in their order: `provision:`"),
+    ("vars", "what a role takes stands under `inputs`, each with its `default`"),
+    ("defaults", "what a role takes stands under `inputs`, each with its `default`"),
+    ("dependencies", "hoist.yml lists the roles of a play, in their order"),
+    ("hosts", "hoist.yml says which hosts get a role"),
 ];
 
-impl InputType {
-    /// As it is written in a role.yml.
-    pub fn name(self) -> &'static str {
-        TYPES.iter().find(|(_, kind)| *kind == self).map_or("any", |(name, _)| name)
-    }
-
-    /// What a value looks like, for help texts.
-    pub fn example(&self) -> &'static str {
-        match self {
-            Self::String | Self::Any => "...",
-            Self::Bool => "true",
-            Self::Int => "80",
-            Self::List => "[...]",
-            Self::Map => "{...}",
-        }
-    }
-}
-
 impl Input {
-    /// `node` as a value of the input's type. Null stays null: it means "unset".
+    /// `node` as its value. Null stays null: it means "unset".
     ///
     /// # Errors
-    /// It is something else; the place is where the value was written.
+    /// All that is something else, at the places where it was written.
     pub fn settle(&self, node: &Node) -> Result<Node, Diagnostics> {
-        let wrong = |expected: &str| {
-            Diagnostic::error(format!("`{}` must be {expected}, this is {}", self.name, node.value.kind()))
-                .at(&node.span)
-                .label(&self.span, "declared here")
-        };
-        let value = match (self.kind, &node.value) {
-            (InputType::Any, _) | (_, Value::Null) => return Ok(node.clone()),
-            (InputType::Bool, _) => Value::Bool(yaml::from_node(node).map_err(|_| wrong("true or false"))?),
-            (InputType::Int, _) => {
-                let number: i64 = yaml::from_node(node).map_err(|_| wrong("a whole number"))?;
-                Value::Number(number.into(), number.to_string())
-            }
-            (InputType::String, Value::Number(_, spelling)) => Value::String(spelling.clone()),
-            (InputType::String, Value::String(_)) | (InputType::List, Value::Sequence(_)) | (InputType::Map, Value::Mapping(_)) => {
-                return Ok(node.clone());
-            }
-            (InputType::String, _) => return Err(wrong("a text").into()),
-            (InputType::List, _) => return Err(wrong("a list").into()),
-            (InputType::Map, _) => return Err(wrong("a mapping").into()),
-        };
-        Ok(Node { value, ..node.clone() })
+        let settled = self.shape.settle(&self.name, node);
+        match self.shape.typed(node) {
+            Some(_) => settled,
+            None => settled.map_err(|problems| problems.label(&self.span, "declared here")),
+        }
     }
 }
 
@@ -130,8 +82,15 @@ impl Role {
             handlers: Vec::new(),
             span: Span::whole(source),
         };
-        for entry in node.expect_mapping("a role")? {
+        let entries =
+            node.expect_mapping("a role").map_err(|error| error.help("its tasks stand under the verb that runs them: `provision:`"))?;
+        for entry in entries {
             match entry.key.as_str() {
+                word if FOREIGN.iter().any(|(foreign, _)| *foreign == word) => {
+                    let error = Diagnostic::error(format!("`{word}` is a word of Ansible that a role of hoist does not have"));
+                    let advice = FOREIGN.iter().filter(|(foreign, _)| *foreign == word).map(|(_, advice)| *advice);
+                    problems.push(advice.fold(error.at(&entry.key_span), Diagnostic::help));
+                }
                 "description" => role.description = problems.take(entry.node.expect_str("`description`")).unwrap_or_default().to_string(),
                 "inputs" => {
                     for input in problems.take(entry.node.expect_mapping("`inputs`")).unwrap_or_default() {
@@ -180,9 +139,9 @@ impl Role {
         })
     }
 
-    /// The names of its inputs of type `bool`, which take yes and no.
-    pub fn bools(&self) -> impl Iterator<Item = &str> {
-        self.inputs.iter().filter(|input| input.kind == InputType::Bool).map(|input| input.name.as_str())
+    /// The input of that name.
+    pub fn input(&self, name: &str) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.name == name)
     }
 
     /// The handler of that name.
@@ -203,28 +162,8 @@ fn read_tasks(node: &Node, what: &str) -> Result<Vec<Task>, Diagnostics> {
 }
 
 fn read_input(entry: &yaml::Entry) -> Result<Input, Diagnostics> {
-    let mut problems = Diagnostics::new();
-    let known = ["type", "default", "help"];
-    for key in entry.node.expect_mapping(&format!("input `{}`", entry.key))? {
-        if !known.contains(&key.key.as_str()) {
-            problems.push(Diagnostic::error(format!("unknown key `{}` in an input", key.key)).at(&key.key_span).suggest(&key.key, known));
-        }
-    }
-    let kind = match entry.node.get("type") {
-        None => InputType::Any,
-        Some(node) => match TYPES.iter().find(|(name, _)| node.as_str() == Some(name)) {
-            Some((_, kind)) => *kind,
-            None => {
-                let written = node.as_str().unwrap_or_default();
-                problems.push(
-                    Diagnostic::error(format!("unknown type `{written}`"))
-                        .at(&node.span)
-                        .suggest(written, TYPES.iter().map(|(name, _)| *name)),
-                );
-                InputType::Any
-            }
-        },
-    };
+    entry.node.expect_mapping(&format!("input `{}`", entry.key))?;
+    let shape = Shape::read(&entry.node, &["default", "help"])?;
     let help = entry.node.get("help").and_then(Node::as_str).map(str::to_string);
-    problems.or(Input { name: entry.key.clone(), span: entry.key_span.clone(), kind, default: entry.node.get("default").cloned(), help })
+    Ok(Input { name: entry.key.clone(), span: entry.key_span.clone(), shape, default: entry.node.get("default").cloned(), help })
 }

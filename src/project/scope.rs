@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::library::{Asset, Files, Library};
-use super::role::{InputType, Role};
+use super::role::Role;
 use super::taint::{self, StandIns};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::secret::MASK;
-use crate::template::{self, Place, Template, Templates, expression, is_template};
+use crate::template::{self, Place, Places, Template, Templates, expression, is_template};
 use crate::yaml::{Entry, Node, Value};
 
 /// A variable as its winning layer gives it, not rendered yet.
@@ -20,6 +20,8 @@ pub struct Given<'a> {
     pub node: &'a Node,
     /// Whether it comes from the secrets.
     pub secret: bool,
+    /// Whether it is the default of an input: a role that has one of its own takes that.
+    pub default: bool,
 }
 
 /// What is the same for all tasks of one role on one host.
@@ -58,6 +60,9 @@ struct Resolved {
     /// A loop item or a task's own variable went into it, so that it holds for this task only.
     local: bool,
 }
+
+/// What is made of a template with values.
+type How = fn(&Template, &Map<String, Json>, &Places<'_>) -> Result<Json, Diagnostic>;
 
 /// The values that a template names.
 struct Values {
@@ -269,16 +274,12 @@ impl<'a> Scope<'a> {
     }
 
     /// What comes of a template, also with stand-ins for the secrets in it.
-    fn compute(
-        &self,
-        template: &Template,
-        chain: &mut Vec<String>,
-        how: fn(&Template, &Map<String, Json>) -> Result<Json, Diagnostic>,
-    ) -> Result<Resolved, Diagnostics> {
+    fn compute(&self, template: &Template, chain: &mut Vec<String>, how: How) -> Result<Resolved, Diagnostics> {
         let Values { real, stand_ins, local } = self.values(template, chain)?;
-        let Some([a, b]) = stand_ins else { return Ok(Resolved { json: how(template, &real)?, stand_ins: None, local }) };
-        let (first, second) = (how(template, &a), how(template, &b));
-        let json = how(template, &real).map_err(|error| match &first {
+        let how = |values: &_| how(template, values, &|path| self.place(path));
+        let Some([a, b]) = stand_ins else { return Ok(Resolved { json: how(&real)?, stand_ins: None, local }) };
+        let (first, second) = (how(&a), how(&b));
+        let json = how(&real).map_err(|error| match &first {
             // The words of an error may hold the value that it is about.
             Err(harmless) => harmless.clone(),
             Ok(_) => Diagnostic { summary: "this cannot be rendered with the value of the secret".to_string(), help: Vec::new(), ..error },
@@ -287,6 +288,13 @@ impl<'a> Scope<'a> {
         let stand_ins = [first.unwrap_or(stand_in), second.unwrap_or(other)];
         let clean = stand_ins.iter().all(|stand_in| *stand_in == json);
         Ok(Resolved { json, stand_ins: (!clean).then_some(stand_ins), local })
+    }
+
+    /// Where the value is written that a path leads to, from a variable on; as far as it can be told.
+    fn place(&self, path: &[String]) -> Option<Span> {
+        let (name, path) = path.split_first()?;
+        let local = self.locals.iter().rev().find(|local| local.name == *name).map(|local| &local.node);
+        local.or_else(|| self.base.given.get(name).map(|given| given.node)).map(|node| node.place(path))
     }
 
     /// The values that a template names.
@@ -299,6 +307,11 @@ impl<'a> Scope<'a> {
             match self.resolve(&name, chain) {
                 Ok(Some(resolved)) => {
                     local |= resolved.local;
+                    if name == "facts"
+                        && let Json::Object(facts) = &resolved.json
+                    {
+                        template.unknown_field(&name, facts).into_iter().for_each(|error| problems.push(error));
+                    }
                     for (values, value) in changed.iter_mut().zip(resolved.stand_ins.into_iter().flatten()) {
                         values.insert(name.clone(), value);
                     }
@@ -329,7 +342,7 @@ impl<'a> Scope<'a> {
                 chain.push(name.to_string());
                 let rendered = self.render_node(&local.node, chain);
                 chain.pop();
-                rendered?.0
+                self.settle(name, rendered?.0)?
             };
             return Ok(Some(Resolved { stand_ins: taint::stand_ins_in(&node), json: node.to_json(), local: true }));
         }
@@ -358,15 +371,20 @@ impl<'a> Scope<'a> {
             chain.pop();
             rendered?
         };
-        let node = match self.base.role.inputs.iter().find(|input| input.name == name) {
-            Some(input) => input.settle(&node)?,
-            None => node,
-        };
+        let node = self.settle(name, node)?;
         let resolved = Resolved { stand_ins: taint::stand_ins_in(&node), json: node.to_json(), local };
         if !local {
             self.base.resolved.borrow_mut().insert(name.to_string(), resolved.clone());
         }
         Ok(Some(resolved))
+    }
+
+    /// A value of the variable `name`, as the role wants it.
+    fn settle(&self, name: &str, node: Node) -> Result<Node, Diagnostics> {
+        match self.base.role.input(name) {
+            Some(input) => input.settle(&node),
+            None => Ok(node),
+        }
     }
 
     /// Checks every input of the role: that it has a value and that the value has the type.
@@ -381,7 +399,7 @@ impl<'a> Scope<'a> {
                 Ok(None) => problems.push(
                     Diagnostic::error(format!("role `{}` needs `{}`, and nothing sets it", self.base.role.name, input.name))
                         .label(&input.span, input.help.clone().unwrap_or_default())
-                        .help(format!("set it in group_vars: `{}: {}`", input.name, InputType::example(&input.kind))),
+                        .help(format!("set it in group_vars: `{}: {}`", input.name, input.shape.example())),
                 ),
                 Err(error) => problems.extend(error),
             }
@@ -390,6 +408,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn text_of(template: &Template, values: &Map<String, Json>) -> Result<Json, Diagnostic> {
-    template.render(values).map(Json::String)
+fn text_of(template: &Template, values: &Map<String, Json>, places: &Places<'_>) -> Result<Json, Diagnostic> {
+    template.render(values, places).map(Json::String)
 }

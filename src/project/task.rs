@@ -116,10 +116,20 @@ impl Task {
             }
         }
         let [kind] = kinds[..] else {
+            // A word of Ansible's in its place was told of already.
+            if kinds.is_empty() && !others.is_empty() {
+                return Err(problems);
+            }
             problems.push(match kinds[..] {
                 [] => Diagnostic::error("this task does nothing: it has no kind (`package`, `file`, `template`, ...)").at(&node.span),
                 _ => kinds.iter().fold(Diagnostic::error("a task has one kind; of these, only one can be meant"), |error, entry| {
-                    error.label(&entry.key_span, format!("`{}`", entry.key))
+                    let error = error.label(&entry.key_span, format!("`{}`", entry.key));
+                    match entry.key.as_str() {
+                        kind @ ("command" | "shell") if entry.node.as_str().is_some() => {
+                            error.help(format!("what a command takes stands inside of it: `{kind}: {{ cmd: ..., creates: ... }}`"))
+                        }
+                        _ => error,
+                    }
                 }),
             });
             return Err(problems);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names;
+use super::shape::Shape;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Entry, Node, Value};
 
@@ -99,21 +100,24 @@ pub(super) fn definitions(entries: &[Entry], layer: Layer, what: &str, problems:
 }
 
 /// What Ansible reads in another way than hoist does: plain `yes` and `no`, and values encrypted with Ansible Vault.
-pub(super) fn check_value(node: &Node, problems: &mut Diagnostics) {
+pub(super) fn check_value(node: &Node, shape: Option<&Shape>, problems: &mut Diagnostics) {
     match &node.value {
         Value::String(text) if text.starts_with("$ANSIBLE_VAULT;") => problems.push(
             Diagnostic::error("this value is encrypted with Ansible Vault")
                 .at(&node.span)
-                .help("move it to the secrets of the environment: `hoist secrets set`"),
+                .help(format!("`hoist secrets import {} env=NAME` brings it over to the secrets", node.span.source().name().display())),
         ),
         // A quoted text or a block covers more than its value.
+        Value::String(_) if shape.is_some_and(Shape::is_bool) => {}
         Value::String(text) if node.span.text() == text && is_word_for_bool(text) => problems.push(
             Diagnostic::warning(format!("`{text}` is a text here, not a bool"))
                 .at(&node.span)
                 .help(format!("write true or false for a bool, or \"{text}\" for the text")),
         ),
-        Value::Sequence(items) => items.iter().for_each(|item| check_value(item, problems)),
-        Value::Mapping(entries) => entries.iter().for_each(|entry| check_value(&entry.node, problems)),
+        Value::Sequence(items) => items.iter().for_each(|item| check_value(item, shape.and_then(Shape::each), problems)),
+        Value::Mapping(entries) => {
+            entries.iter().for_each(|entry| check_value(&entry.node, shape.and_then(|shape| shape.of_key(&entry.key)), problems));
+        }
         _ => {}
     }
 }
@@ -132,7 +136,8 @@ pub fn words(words: &[String], problems: &mut Diagnostics) -> Vec<Definition> {
         let span = Span::new(&source, start, start + word.len());
         start += word.len() + 1;
         let Some((name, text)) = word.split_once('=') else {
-            problems.push(Diagnostic::error(format!("`{}` sets no variable", word.escape_debug())).at(&span).help("write `name=value`"));
+            let error = Diagnostic::error(format!("`{}` sets no variable", word.escape_debug())).at(&span);
+            problems.push(error.help("write `name=value`; the environment is named by `env=`, hosts by `--limit`"));
             continue;
         };
         let range = span.range();
@@ -233,7 +238,7 @@ mod tests {
     fn plain_yes_is_a_warning_at_each_place() {
         let source = Source::new("f.yml", "a: yes\nb: 'no'\nc: [On, {d: \"off\", e: OFF}]\nf: |-\n  yes\ng: true\nh: yes sir\n");
         let mut problems = Diagnostics::new();
-        check_value(&crate::yaml::parse(&source).expect("valid"), &mut problems);
+        check_value(&crate::yaml::parse(&source).expect("valid"), None, &mut problems);
         let lines: Vec<String> =
             problems.iter().map(|problem| format!("{} {} | {}", problem.labels[0].0, problem.summary, problem.help[0])).collect();
         let expected = [
@@ -249,7 +254,7 @@ mod tests {
     fn a_value_of_ansible_vault_is_no_text() {
         let source = Source::new("f.yml", "a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n");
         let mut problems = Diagnostics::new();
-        check_value(&crate::yaml::parse(&source).expect("valid"), &mut problems);
+        check_value(&crate::yaml::parse(&source).expect("valid"), None, &mut problems);
         assert!(problems.has_errors());
     }
 }

@@ -8,7 +8,7 @@ use super::table::{Cell, Table};
 use crate::engine::certificates::{Certificate, Origin};
 
 /// A table. Those that end within `min_days`, or have ended, stand out.
-pub fn text(all: &[(String, Vec<Certificate>)], min_days: i64) -> String {
+pub fn text(all: &[(String, Vec<Certificate>)], min_days: i64, columns: Option<usize>) -> String {
     let mut table = Table::new(
         ["HOST", "CERTIFICATE"].map(Cell::new).into_iter().chain([Cell::right("DAYS")]).chain(["NAMES", "ISSUER", "FROM"].map(Cell::new)),
     );
@@ -23,7 +23,7 @@ pub fn text(all: &[(String, Vec<Certificate>)], min_days: i64) -> String {
         let from = if certificate.origin == Origin::Placeholder { from.style(YELLOW) } else { from };
         table.row([Cell::new(host), Cell::new(&certificate.name), days, Cell::new(names), Cell::new(issuer), from]);
     }
-    table.text()
+    table.text(columns)
 }
 
 /// `certificate`, one for each.
@@ -68,12 +68,12 @@ mod tests {
             ("web2".to_string(), vec![]),
         ];
         assert_eq!(
-            plain(&text(&all, 0)),
+            plain(&text(&all, 0, None)),
             "HOST  CERTIFICATE  DAYS  NAMES                  ISSUER     FROM\n\
              web1  a               7  a.test b.test          E1\\x1b[2J  certbot\n\
              web1  b               ?  there is no such file             file\n"
         );
-        assert!(text(&all, 8).contains("\x1b[") && !plain(&text(&all, 8)).contains('\x1b'));
+        assert!(text(&all, 8, None).contains("\x1b[") && !plain(&text(&all, 8, None)).contains('\x1b'));
         let lines: Vec<String> = events(&all, Some(8)).into_iter().map(|(name, fields)| crate::report::json::line(name, fields)).collect();
         assert_eq!(
             lines.concat(),

@@ -13,7 +13,7 @@ use super::terminal::escape;
 use super::words::{count, hosts, indent, time};
 use crate::deploy::app::App;
 use crate::deploy::choose::Seen;
-use crate::deploy::ledger::{Release, State};
+use crate::deploy::ledger::{Ledger, Release, State};
 use crate::deploy::plan::Plan;
 use crate::deploy::release::ReleaseId;
 use crate::deploy::run::Outcome;
@@ -40,6 +40,9 @@ pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) 
         text += &format!("  live  {}{}\n", escape(what), escape(place));
     }
     text += &format!("  {}   {}\n", paint(YELLOW, "new"), escape(format!("{}  {}", plan.id, plan.version.name())));
+    if let Some(from) = plan.archive.as_ref().map(|archive| &archive.from).filter(|from| !from.is_empty()) {
+        text += &format!("  from  {}\n", escape(from));
+    }
     text += &format!("  on    {}\n", escape(hosts(&all, usize::MAX)));
     if !plan.done.is_empty() {
         let done: Vec<&str> = plan.done.iter().map(String::as_str).collect();
@@ -108,6 +111,10 @@ fn migrations(app: &App, plan: &Plan) -> String {
     let run = format!("`{}` runs on {first}, before any host is switched", app.migrate);
     let known = plan.version.changes.as_ref().filter(|_| !app.migrations.is_empty());
     let mut text = match known {
+        Some(changes) if changes.older && !changes.migrations.is_empty() => {
+            let what = format!("the live commit has {} more", count(changes.migrations.len(), "migration"));
+            format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
+        }
         Some(changes) if changes.migrations.is_empty() => format!("\n  no new migrations; {}\n", escape(run)),
         Some(changes) => format!("\n  {}; {}\n", paint(YELLOW, count(changes.migrations.len(), "migration")), escape(run)),
         None => format!("\n  migrations: {}\n", escape(run)),
@@ -129,8 +136,11 @@ pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> Str
             format!("\n{} {what} in {}{switch}\n", paint(GREEN, "live:"), time(elapsed))
         }
         Some(Outcome::NotBegun) => format!("\n{} nothing was begun\n", paint(ERROR, "not deployed:")),
-        Some(Outcome::Untouched) => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
-        Some(Outcome::Reverted) => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
+        Some(Outcome::Untouched) if plan.follows() => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
+        Some(Outcome::Reverted) if plan.follows() => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
+        Some(Outcome::Untouched | Outcome::Reverted) => {
+            format!("\n{} nothing was live before, and nothing is now\n", paint(ERROR, "not deployed:"))
+        }
         Some(Outcome::Stuck) => {
             format!("\n{} not every host could be put back; `hoist releases` shows what is live where\n", paint(ERROR, "failed:"))
         }
@@ -152,11 +162,11 @@ pub fn result(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> json
 }
 
 /// A table of releases, the newest first, equal ones of several hosts in one row.
-pub fn releases(seen: &[Seen], all: bool) -> String {
+pub fn releases(seen: &[Seen], all: bool, columns: Option<usize>) -> String {
     let mut table = Table::new(["RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"].map(Cell::new));
     let mut rows: Vec<([String; 5], bool, Vec<&str>)> = Vec::new();
     for (host, state) in seen {
-        for release in state.ledger.releases.iter().filter(|release| all || release.state != State::Gone) {
+        for release in listed(&state.ledger, all) {
             let live = state.live.as_ref() == Some(&release.id);
             let row = [
                 release.id.to_string(),
@@ -179,32 +189,103 @@ pub fn releases(seen: &[Seen], all: bool) -> String {
         let cells = row.into_iter().chain([hosts(&on, seen.len())]).enumerate();
         table.row(cells.map(|(at, text)| if live && at < 2 { Cell::new(text).style(GREEN) } else { Cell::new(text) }));
     }
-    table.text()
+    table.text(columns)
+}
+
+/// All releases of a host, or those that are worth a look.
+fn listed(ledger: &Ledger, all: bool) -> Vec<&Release> {
+    if all { ledger.releases.iter().collect() } else { ledger.listed().collect() }
 }
 
 /// What a release is, in a word or two.
 fn word(release: &Release, live: bool) -> String {
+    let word = match release.state {
+        State::Bad | State::Gone if release.failed() => "failed",
+        State::Bad => "rolled back",
+        State::Staging | State::Live if !live => "interrupted",
+        state => state.word(),
+    };
     match (release.state, live) {
         (State::Good, true) => "live".to_string(),
-        (state, true) => format!("live, {}", state.word()),
-        (State::Staging, false) => "interrupted".to_string(),
-        (State::Live, false) => "interrupted".to_string(),
-        (state, false) => state.word().to_string(),
+        (_, true) => format!("live, {word}"),
+        (_, false) => word.to_string(),
     }
 }
 
 /// The same for programs: `release`, one for each of each host.
 pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
     let of = |(host, state): &Seen| {
-        let listed = state.ledger.releases.iter().filter(|release| all || release.state != State::Gone);
+        let listed = listed(&state.ledger, all).into_iter();
         let event = |release: &Release| {
             let fields = json!({
                 "host": host, "release": release.id.as_str(), "state": release.state.word(), "live": state.live.as_ref() == Some(&release.id),
-                "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated,
+                "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated, "failed": release.failed(),
             });
             ("release", json::fields(fields))
         };
         listed.map(event).collect::<Vec<_>>()
     };
     seen.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::look::HostState;
+    use crate::deploy::version::Version;
+    use crate::engine::Rolling;
+    use crate::report::sample::plain;
+
+    fn host(name: &str, live: Option<&str>, lines: &[(&str, &str)]) -> Seen {
+        let line = |(id, state): &(&str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\tcccccccc\tv1\tann\n");
+        let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
+        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), ..HostState::default() })
+    }
+
+    fn plan(hosts: Vec<Seen>) -> Plan {
+        Plan {
+            environment: "prod".to_string(),
+            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), changes: None },
+            id: ReleaseId::new(2, "ccccccc"),
+            rollback: false,
+            hosts,
+            done: Vec::new(),
+            who: "ann".to_string(),
+            rolling: Rolling::default(),
+            maintenance: false,
+            archive: None,
+        }
+    }
+
+    #[test]
+    fn what_failed_is_listed_and_called_so() {
+        let lines = [
+            ("1-aaaaaaa", "good"),
+            ("1-aaaaaaa", "gone"),
+            ("2-bbbbbbb", "good"),
+            ("3-ccccccc", "bad"),
+            ("3-ccccccc", "gone"),
+            ("4-ddddddd", "good"),
+            ("4-ddddddd", "bad"),
+            ("5-eeeeeee", "staging"),
+        ];
+        let seen = [host("web1", Some("2-bbbbbbb"), &lines)];
+        let states = |all| {
+            let text = plain(&releases(&seen, all, None));
+            let row = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).take(2).map(str::trim).collect::<Vec<_>>().join(": ");
+            text.lines().skip(1).map(row).collect::<Vec<_>>()
+        };
+        let recent = ["5-eeeeeee: interrupted", "4-ddddddd: rolled back", "3-ccccccc: failed", "2-bbbbbbb: live"];
+        assert_eq!(states(false), recent);
+        assert_eq!(states(true), [&recent[..], &["1-aaaaaaa: gone"]].concat());
+    }
+
+    #[test]
+    fn a_first_deploy_that_fails_goes_back_to_nothing() {
+        let said = |live, how| plain(&outcome(&plan(vec![host("web1", live, &[])]), Some(&how), Duration::ZERO)).trim().to_string();
+        assert_eq!(said(Some("1-aaaaaaa"), Outcome::Reverted), "rolled back: every host is back at what was live");
+        assert_eq!(said(Some("1-aaaaaaa"), Outcome::Untouched), "not deployed: what was live still is");
+        assert_eq!(said(None, Outcome::Reverted), "not deployed: nothing was live before, and nothing is now");
+        assert_eq!(said(None, Outcome::Untouched), "not deployed: nothing was live before, and nothing is now");
+    }
 }

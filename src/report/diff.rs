@@ -39,8 +39,8 @@ const LINES_OF_NEW: usize = 40;
 /// Above this many lines words are not compared: it takes time, and helps nobody.
 const WORDS_UP_TO: usize = 100;
 
-/// All that `change` shows, a line each.
-pub fn lines(change: &Change, depth: Depth) -> Vec<String> {
+/// All that `change` shows, a line each, but for what its heading says already.
+pub fn lines(change: &Change, heading: &str, depth: Depth) -> Vec<String> {
     let mut lines = Vec::new();
     for diff in &change.diff {
         match diff {
@@ -49,6 +49,7 @@ pub fn lines(change: &Change, depth: Depth) -> Vec<String> {
             }
             Diff::Content { path, before, after, .. } => lines.extend(content(path, before.as_deref(), after.as_deref(), change, depth)),
             Diff::Attribute { name, before, after } => lines.push(attribute(name, before, after)),
+            Diff::Note(text) if text == heading => {}
             Diff::Note(text) => lines.extend(text.lines().map(|line| cut(line, depth.characters()))),
         }
     }
@@ -214,7 +215,7 @@ mod tests {
     }
 
     fn shown(change: &Change, depth: Depth) -> String {
-        let text: String = lines(change, depth).into_iter().map(|line| line + "\n").collect();
+        let text: String = lines(change, "", depth).into_iter().map(|line| line + "\n").collect();
         anstream::adapter::strip_str(&text).to_string()
     }
 
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn changed_words_are_marked() {
         let change = change(Action::Update, Some(b"listen 80 default;\n"), Some(b"listen 8080 default;\n"), false);
-        let lines = lines(&change, Depth::Short);
+        let lines = lines(&change, "", Depth::Short);
         let (red, green, plain) = ("\x1b[31m", "\x1b[32m", "\x1b[0m");
         let marked = |sign: char, colour: &str, word: &str| {
             format!("{colour}{sign}{plain}{colour}listen {plain}\x1b[7m{colour}{word}{plain}{colour} default;{plain}")

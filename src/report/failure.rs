@@ -14,6 +14,7 @@ pub fn word(failure: &HostFailure) -> &'static str {
         HostFailure::Unreachable(Failure { cause: Cause::Name | Cause::Refused | Cause::Timeout | Cause::Lost, .. }) => "unreachable",
         // The host is there and says no: that is another trouble than a host that is down.
         HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) => "failed",
+        HostFailure::Unknown(Failure { cause: Cause::Interrupted, .. }) => "interrupted",
         HostFailure::Unknown(_) => "unknown",
         HostFailure::RolledBack(_) => "rolled back",
         HostFailure::Locked(_) => "locked",
@@ -34,6 +35,7 @@ pub fn text(failure: &HostFailure) -> String {
     let head = |rest: String| format!("{} {rest}\n", paint(ERROR, format!("{}:", word(failure))));
     match failure {
         HostFailure::Unreachable(failure) => head(escape(failure.to_string())) + &remedy(failure),
+        HostFailure::Unknown(Failure { cause: Cause::Interrupted, message, .. }) => head(escape(message)),
         HostFailure::Unknown(failure) => {
             let what = if failure.cause == Cause::Silent { "it fell silent" } else { "the line broke" };
             head(format!("{what} after work had begun: {}", escape(failure.to_string()))) + &remedy(failure)
@@ -62,7 +64,7 @@ pub fn step(result: &StepResult) -> String {
     let how = match result.status {
         StepStatus::Failed(status) => format!("exit status {status}"),
         StepStatus::RolledBack => "what it is about was put back as it was".to_string(),
-        StepStatus::Unknown => "the line broke: it may have happened or not".to_string(),
+        StepStatus::Unknown => "it may have happened or not".to_string(),
         StepStatus::Same | StepStatus::Changed => "done".to_string(),
     };
     // The engine keeps no more of them.

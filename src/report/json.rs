@@ -11,7 +11,7 @@ use super::failure::word;
 use super::plan::HostPlan;
 use super::summary::{exit_code, failed};
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::engine::{Event as Happened, HostFailure, HostReport, Phase, Step, StepResult, StepStatus, Verdict};
+use crate::engine::{About, Event as Happened, HostFailure, HostReport, Phase, Step, StepResult, StepStatus, Verdict};
 use crate::resource::{Action, Change, Diff, Unreadable};
 
 /// The version of the format; it grows when a field changes its meaning or goes.
@@ -61,13 +61,17 @@ pub fn event(host: &str, happened: &Happened) -> Event {
             };
             ("phase", json!({ "phase": phase }))
         }
-        Happened::StepStarted { name, number, of } => ("step_started", json!({ "step": name, "number": number, "of": of })),
-        Happened::Output(line) => ("output", json!({ "line": bytes(line) })),
-        Happened::StepDone { name, status, elapsed } => {
-            ("step_done", Json::Object(joined([fields(json!({ "step": name })), how(*status, *elapsed)])))
+        Happened::StepStarted { step, number, of } => {
+            ("step_started", Json::Object(joined([about(step), fields(json!({ "number": number, "of": of }))])))
         }
+        Happened::Output(line) => ("output", json!({ "line": bytes(line) })),
+        Happened::StepDone { step, status, elapsed } => ("step_done", Json::Object(joined([about(step), how(*status, *elapsed)]))),
     };
     (name, joined([fields(json!({ "host": host })), fields(rest)]))
+}
+
+fn about(step: &About) -> Fields {
+    fields(json!({ "step": step.name, "kind": step.kind, "subject": step.subject }))
 }
 
 /// A `plan_step` for each step and a `plan_host` for each host.
@@ -330,19 +334,19 @@ mod tests {
 
     #[test]
     fn what_happens_meanwhile_is_told_as_it_happens() {
-        let step = || "conf".to_string();
+        let step = || About { name: "conf".to_string(), kind: "copy", subject: "/c".to_string() };
         let happened = [
             Happened::Phase(Phase::Applying),
-            Happened::StepStarted { name: step(), number: 1, of: 3 },
+            Happened::StepStarted { step: step(), number: 1, of: 3 },
             Happened::Output(b"Setting up \xe9".to_vec()),
-            Happened::StepDone { name: step(), status: StepStatus::Failed(9), elapsed: Duration::from_secs(1) },
+            Happened::StepDone { step: step(), status: StepStatus::Failed(9), elapsed: Duration::from_secs(1) },
         ];
         assert_eq!(
             lines(happened.iter().map(|happened| event("web1", happened)).collect()),
             r#"{"version":1,"event":"phase","host":"web1","phase":"applying"}
-{"version":1,"event":"step_started","host":"web1","step":"conf","number":1,"of":3}
+{"version":1,"event":"step_started","host":"web1","step":"conf","kind":"copy","subject":"/c","number":1,"of":3}
 {"version":1,"event":"output","host":"web1","line":{"base64":"U2V0dGluZyB1cCDp"}}
-{"version":1,"event":"step_done","host":"web1","step":"conf","status":"failed","seconds":1.0,"exit_status":9}
+{"version":1,"event":"step_done","host":"web1","step":"conf","kind":"copy","subject":"/c","status":"failed","seconds":1.0,"exit_status":9}
 "#
         );
     }

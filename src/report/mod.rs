@@ -65,9 +65,14 @@ pub fn reveal(secret: &[u8]) {
     streams::reveal(secret);
 }
 
-/// Prints something that is no result, escaped; line ends in it stay.
+/// Leaves the terminal as it was, for a process that ends at once.
+pub fn leave() {
+    progress::restore();
+}
+
+/// Prints something that is no result, escaped; line ends in it stay. Bars are out of its way.
 pub fn note(text: &str) {
-    streams::stderr(&lines(text));
+    progress::aside(|| streams::stderr(&lines(text)));
 }
 
 fn lines(text: &str) -> String {
@@ -78,7 +83,7 @@ fn lines(text: &str) -> String {
 pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new(head.iter().map(Cell::new));
     rows.into_iter().for_each(|row| table.row(row.into_iter().map(Cell::new)));
-    streams::stdout(&table.text());
+    streams::stdout(&table.text(streams::columns()));
 }
 
 /// Prints errors and warnings.
@@ -97,7 +102,7 @@ pub fn failure(host: &str, failure: &Failure) {
 
 /// Prints what hosts answer to a ping: a line each as a result, causes and remedies behind.
 pub fn ping(answers: &[Pong]) {
-    let (result, troubles) = ping::text(answers);
+    let (result, troubles) = ping::text(answers, streams::columns());
     streams::stdout(&result);
     streams::stderr(&troubles);
 }
@@ -107,7 +112,7 @@ pub fn certificates(all: &[(String, Vec<Certificate>)], min_days: Option<i64>) {
     if streams::is_json() {
         events(certificates::events(all, min_days));
     } else if all.iter().any(|(_, certificates)| !certificates.is_empty()) {
-        streams::stdout(&certificates::text(all, min_days.unwrap_or(0)));
+        streams::stdout(&certificates::text(all, min_days.unwrap_or(0), streams::columns()));
     }
 }
 
@@ -146,7 +151,7 @@ pub fn releases(seen: &[Seen], all: bool, options: &Options) {
     if options.json {
         events(deploy::releases_events(seen, all));
     } else {
-        streams::stdout(&deploy::releases(seen, all));
+        streams::stdout(&deploy::releases(seen, all, streams::columns()));
     }
 }
 
@@ -160,7 +165,7 @@ pub fn summary(reports: &[HostReport], elapsed: Duration, again: Again<'_>, opti
     if options.json {
         events(json::summary(reports, elapsed));
     } else {
-        streams::stdout(&summary::text(reports, elapsed, again));
+        streams::stdout(&summary::text(reports, elapsed, again, streams::columns()));
     }
 }
 

@@ -9,7 +9,7 @@ use super::words::time;
 use crate::engine::Pong;
 
 /// The table, and the troubles.
-pub fn text(answers: &[Pong]) -> (String, String) {
+pub fn text(answers: &[Pong], columns: Option<usize>) -> (String, String) {
     let mut table = Table::new([Cell::new("HOST"), Cell::new("RESULT"), Cell::new("SYSTEM"), Cell::new("USER"), Cell::right("TIME")]);
     let mut troubles = String::new();
     for answer in answers {
@@ -26,7 +26,7 @@ pub fn text(answers: &[Pong]) -> (String, String) {
         };
         table.row([Cell::new(&answer.host), result, system, user, Cell::right(time(answer.elapsed))]);
     }
-    (table.text(), troubles)
+    (table.text(columns), troubles)
 }
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
     fn each_host_has_a_line_and_troubles_follow_with_their_remedy() {
         let refused = Failure::new(Cause::Refused, "10.0.0.7:22 refuses connections").remedy("is sshd running?");
         let pong = |host: &str, outcome| Pong { host: host.to_string(), outcome, elapsed: Duration::from_millis(87) };
-        let (table, troubles) = text(&[pong("web1", Ok(sample_facts())), pong("db", Err(refused))]);
+        let (table, troubles) = text(&[pong("web1", Ok(sample_facts())), pong("db", Err(refused))], None);
         assert_eq!(
             plain(&table),
             "HOST  RESULT   SYSTEM     USER   TIME\nweb1  ok       Debian 12  root  0.1 s\ndb    refused                   0.1 s\n"

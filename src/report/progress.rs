@@ -1,11 +1,14 @@
 //! How the hosts get on, while they do: bars on a terminal, lines where there is none, events for programs.
 
 mod bars;
+mod quiet;
 
 use bars::Bars;
+pub use bars::aside;
+pub use quiet::restore;
 
 use super::terminal::escape;
-use super::words::time;
+use super::words::{about, time};
 use super::{Options, json, streams, style};
 use crate::engine::{Event, StepStatus};
 
@@ -25,7 +28,7 @@ impl Progress {
     pub fn start(options: &Options, hosts: Vec<String>) -> Self {
         let to = match options.json {
             true => To::Programs,
-            false if streams::is_terminal() => To::Bars(Bars::new(&hosts, streams::size().1)),
+            false if streams::is_terminal() => To::Bars(Bars::new(&hosts, streams::size())),
             false => To::Lines,
         };
         Self { to }
@@ -35,8 +38,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         let print = || streams::stderr(&format!("{}\n", style::paint(style::BOLD, escape(text))));
         match &self.to {
-            To::Bars(bars) => bars.suspended(print),
-            To::Lines => print(),
+            To::Bars(_) | To::Lines => aside(print),
             To::Programs => streams::stdout(&json::line("progress", json::fields(serde_json::json!({ "message": text })))),
         }
     }
@@ -56,7 +58,7 @@ impl Progress {
 
 /// What is worth a line in a log: steps that changed something or failed.
 fn line(host: &str, event: &Event) -> Option<String> {
-    let Event::StepDone { name, status, elapsed } = event else { return None };
+    let Event::StepDone { step, status, elapsed } = event else { return None };
     let how = match status {
         StepStatus::Same => return None,
         StepStatus::Changed => style::paint(style::YELLOW, "changed"),
@@ -64,7 +66,8 @@ fn line(host: &str, event: &Event) -> Option<String> {
         StepStatus::RolledBack => style::paint(style::ERROR, "rolled back"),
         StepStatus::Unknown => style::paint(style::ERROR, "unknown"),
     };
-    Some(format!("{}: {how}: {} ({})\n", escape(host), escape(name), time(*elapsed)))
+    let about = about(&step.name, step.kind, &step.subject).map(|about| about + ", ").unwrap_or_default();
+    Some(format!("{}: {how}: {} ({about}{})\n", escape(host), escape(&step.name), time(*elapsed)))
 }
 
 #[cfg(test)]
@@ -72,18 +75,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::Phase;
+    use crate::engine::{About, Phase};
     use crate::report::sample::plain;
 
     #[test]
     fn only_what_changes_or_fails_is_worth_a_line() {
-        let done = |status| Event::StepDone { name: "nginx is\x1b[1m installed".into(), status, elapsed: Duration::from_millis(12_300) };
+        let step = |name: &str| About { name: name.to_string(), kind: "file", subject: "/a\x1b[1m".to_string() };
+        let done = |status| Event::StepDone { step: step("a\x1b[1m is there"), status, elapsed: Duration::from_millis(12_300) };
         let shown = |event| line("web1", &event).map(|line| plain(&line));
-        assert_eq!(shown(done(StepStatus::Changed)).as_deref(), Some("web1: changed: nginx is\\x1b[1m installed (12.3 s)\n"));
-        assert_eq!(shown(done(StepStatus::Failed(1))).as_deref(), Some("web1: failed: nginx is\\x1b[1m installed (12.3 s)\n"));
+        assert_eq!(shown(done(StepStatus::Changed)).as_deref(), Some("web1: changed: a\\x1b[1m is there (file /a\\x1b[1m, 12.3 s)\n"));
+        assert_eq!(shown(done(StepStatus::Failed(1))).as_deref(), Some("web1: failed: a\\x1b[1m is there (file /a\\x1b[1m, 12.3 s)\n"));
+        let unnamed = Event::StepDone { step: step("file /a\x1b[1m"), status: StepStatus::Changed, elapsed: Duration::ZERO };
+        assert_eq!(shown(unnamed).as_deref(), Some("web1: changed: file /a\\x1b[1m (0.0 s)\n"));
         assert_eq!(shown(done(StepStatus::Same)), None);
         assert_eq!(shown(Event::Phase(Phase::Probing)), None);
         assert_eq!(shown(Event::Output(b"Reading package lists".to_vec())), None);
-        assert_eq!(shown(Event::StepStarted { name: "x".into(), number: 1, of: 2 }), None);
+        assert_eq!(shown(Event::StepStarted { step: step("x"), number: 1, of: 2 }), None);
     }
 }

@@ -44,6 +44,7 @@ pub fn step(role: &str, line: usize, name: &str, kind: &'static str, subject: &s
         run_as: None,
         environment: Vec::new(),
         notify: Vec::new(),
+        notify_at: Vec::new(),
         sets: Vec::new(),
         set: None,
         timeout: None,

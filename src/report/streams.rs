@@ -72,6 +72,12 @@ pub fn size() -> (usize, usize) {
     (or(size.map(|size| size.ws_col), 100), or(size.map(|size| size.ws_row), 24))
 }
 
+/// Columns of the terminal at stdout; nothing where it is none.
+pub fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().filter(|_| io::stdout().is_terminal())?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// What became of a stream.
 struct Stream {
     closed: AtomicBool,

@@ -9,6 +9,7 @@ use super::terminal::escape;
 use super::words::{count, handler, hosts, indent, time};
 use crate::engine::{HostFailure, HostReport, StepResult, StepStatus};
 use crate::shell::quote;
+use crate::transport::{Cause, Failure};
 
 /// The exit code of a run: 0 when all hosts are done, 130 when the user interrupted it and that was the only trouble,
 /// 4 when a lock that another run holds was, 3 for any other. A host that was left alone because of another one is no trouble
@@ -16,7 +17,7 @@ use crate::shell::quote;
 pub fn exit_code(reports: &[HostReport]) -> u8 {
     let codes = reports.iter().filter_map(|report| report.failure.as_ref()).map(|failure| match failure {
         HostFailure::Skipped(_) => u8::MAX,
-        HostFailure::Interrupted => 130,
+        HostFailure::Interrupted | HostFailure::Unknown(Failure { cause: Cause::Interrupted, .. }) => 130,
         HostFailure::Locked(_) => 4,
         _ => 3,
     });
@@ -30,14 +31,17 @@ pub fn exit_code(reports: &[HostReport]) -> u8 {
 /// The command that does the same once more.
 #[derive(Debug, Clone, Copy)]
 pub enum Again<'a> {
-    /// On the hosts that had trouble.
-    There(&'a str),
-    /// On all of them, for they go together.
-    Everywhere(&'a str),
+    /// On the hosts that had trouble; the pattern is the one that picked the hosts of this run.
+    There(&'a str, Option<&'a str>),
+    /// On all of them, for they go together. Where a step failed, the other words come before it.
+    Everywhere(&'a str, Option<&'a str>),
 }
 
+/// From so many hosts on, it is shorter to name those that are left out, if they are fewer.
+const MANY: usize = 5;
+
 /// The whole summary. `again` is shown beside every trouble.
-pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> String {
+pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>, columns: Option<usize>) -> String {
     if reports.iter().all(|report| report.failure.is_none() && report.results.is_empty()) {
         return unchanged(reports, elapsed);
     }
@@ -47,7 +51,7 @@ pub fn text(reports: &[HostReport], elapsed: Duration, again: Again<'_>) -> Stri
     for report in reports {
         table.row(row(report));
     }
-    table.text() + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
+    table.text(columns) + &reports.iter().map(taken_back).collect::<String>() + &cards(reports, again)
 }
 
 /// One line for a run in which nothing had to be done.
@@ -98,28 +102,37 @@ pub fn failed(report: &HostReport) -> usize {
     }
 }
 
-/// A card for each trouble, equal ones of several hosts as one.
+/// A card for each trouble, equal ones of several hosts as one. How far each host came does not make two of one.
 fn cards(reports: &[HostReport], again: Again<'_>) -> String {
-    let mut cards: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut cards: Vec<(String, Vec<(&str, String)>)> = Vec::new();
     for report in reports {
         let Some(failure) = &report.failure else { continue };
         let card = card(report, failure);
+        let host = (report.host.as_str(), state(report));
         match cards.iter_mut().find(|(known, _)| *known == card) {
-            Some((_, hosts)) => hosts.push(&report.host),
-            None => cards.push((card, vec![&report.host])),
+            Some((_, hosts)) => hosts.push(host),
+            None => cards.push((card, vec![host])),
         }
     }
-    let text = |(card, names): (String, Vec<&str>)| {
+    let text = |(card, on): (String, Vec<(&str, String)>)| {
+        let names: Vec<&str> = on.iter().map(|(name, _)| *name).collect();
         let who = paint(BOLD, escape(hosts(&names, reports.len())) + ":");
         let next = match again {
-            Again::There(command) => {
-                format!("{command} --limit {}", names.iter().filter_map(|name| quote(name)).collect::<Vec<_>>().join(","))
-            }
-            Again::Everywhere(command) => command.to_string(),
+            Again::There(command, limit) => format!("  next: {}\n", escape(there(command, limit, &names, reports))),
+            Again::Everywhere(..) => String::new(),
         };
-        format!("\n{who}\n{}  next: {}\n", indent(&card, 2), escape(next))
+        format!("\n{who}\n{}{next}", indent(&(card + &states(&on)), 2))
     };
-    cards.into_iter().map(text).collect()
+    let any = !cards.is_empty();
+    let text: String = cards.into_iter().map(text).collect();
+    match again {
+        Again::Everywhere(command, first) if any => {
+            let first = first.filter(|_| reports.iter().any(|report| matches!(report.failure, Some(HostFailure::Step(_)))));
+            let lines = first.into_iter().chain([command]).map(escape).collect::<Vec<_>>();
+            format!("{text}\nnext: {}\n", lines.join("\n      "))
+        }
+        _ => text,
+    }
 }
 
 fn card(report: &HostReport, why: &HostFailure) -> String {
@@ -127,7 +140,36 @@ fn card(report: &HostReport, why: &HostFailure) -> String {
     if let Some(result) = report.results.last().filter(|result| result.status == StepStatus::Unknown) {
         text += &format!("it was at: {}\n{}", escape(&result.name), failure::step(result));
     }
-    text + &state(report) + "\n"
+    text
+}
+
+/// The states that the hosts of a card are in: a line each, with the names of its hosts where there are several.
+fn states(on: &[(&str, String)]) -> String {
+    let mut states: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, state) in on {
+        match states.iter_mut().find(|(known, _)| known == state) {
+            Some((_, names)) => names.push(name),
+            None => states.push((state, vec![name])),
+        }
+    }
+    match &states[..] {
+        [(state, _)] => format!("{state}\n"),
+        several => several.iter().map(|(state, names)| format!("{}: {state}\n", escape(hosts(names, usize::MAX)))).collect(),
+    }
+}
+
+/// The command that does the same once more where there was this trouble.
+fn there(command: &str, limit: Option<&str>, names: &[&str], reports: &[HostReport]) -> String {
+    let pattern = if names.len() == reports.len() {
+        limit.map(str::to_string)
+    } else {
+        let others: Vec<&str> = reports.iter().map(|report| report.host.as_str()).filter(|host| !names.contains(host)).collect();
+        let short = names.len() < MANY || others.len() >= names.len();
+        Some(if short { names.join(",") } else { format!("{},!{}", limit.unwrap_or("all"), others.join(",!")) })
+    };
+    let plain = |pattern: &str| pattern.split(',').all(|name| quote(name).is_some_and(|quoted| quoted == name));
+    let word = pattern.and_then(|pattern| if plain(&pattern) { Some(pattern) } else { quote(&pattern) });
+    word.map_or(command.to_string(), |pattern| format!("{command} --limit {pattern}"))
 }
 
 /// The state that the host is in.
@@ -169,7 +211,7 @@ mod tests {
     }
 
     fn shown(reports: &[HostReport]) -> String {
-        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod")))
+        plain(&text(reports, Duration::from_millis(412), Again::There("hoist provision env=prod", None), None))
     }
 
     fn locked() -> HostFailure {
@@ -242,7 +284,7 @@ web6:
   unknown: the line broke after work had begun: connection lost: the connection was closed
   it was at: certificates
       at roles/nginx/role.yml:12:5
-      the line broke: it may have happened or not
+      it may have happened or not
   nothing is known to have changed
   next: hoist provision env=prod --limit web6
 
@@ -272,9 +314,64 @@ web1:
       `/etc/motd` is a directory
       help: remove it
   nothing was changed
-  next: hoist provision env=prod --limit web1
+  next: hoist provision env=prod
 "
         );
+    }
+
+    /// Hosts on which the same step failed, behind so many others.
+    fn failed_behind(changes: &[usize]) -> Vec<HostReport> {
+        let bad = || result("build", StepStatus::Failed(2), b"no such module");
+        let one = |(at, changes): (usize, &usize)| {
+            let results = (0..*changes).map(|_| result("a", StepStatus::Changed, b"")).chain([bad()]).collect();
+            report(&format!("web{}", at + 1), 1, results, Some(HostFailure::Step(bad())))
+        };
+        changes.iter().enumerate().map(one).collect()
+    }
+
+    fn behind_the_table(text: &str) -> &str {
+        text.split_once("\n\n").map_or("", |(_, cards)| cards)
+    }
+
+    #[test]
+    fn the_same_trouble_is_told_once_however_far_each_host_came() {
+        let reports = failed_behind(&[13, 12, 12]);
+        let first = Some("commit and push first:");
+        let text = |again| plain(&text(&reports, Duration::from_millis(412), again, None));
+        assert_eq!(
+            behind_the_table(&text(Again::Everywhere("hoist deploy env=prod", first))),
+            "\
+web1, web2, web3:
+  failed: build
+      at roles/nginx/role.yml:12:5
+      exit status 2
+      | no such module
+  web1: 13 steps changed before it
+  web2, web3: 12 steps changed before it
+
+next: commit and push first:
+      hoist deploy env=prod
+"
+        );
+        let locked = [report("web1", 0, vec![], Some(locked()))];
+        let text = plain(&super::text(&locked, Duration::ZERO, Again::Everywhere("hoist deploy env=prod", first), None));
+        assert!(text.ends_with("\n\nnext: hoist deploy env=prod\n"), "{text}");
+    }
+
+    #[test]
+    fn the_command_names_the_fewest_hosts_that_it_can() {
+        let mut reports = failed_behind(&[0; 8]);
+        let next = |reports: &[HostReport], limit| {
+            let text = plain(&text(reports, Duration::ZERO, Again::There("hoist provision env=prod", limit), None));
+            text.lines().filter_map(|line| line.strip_prefix("  next: hoist provision env=prod")).collect::<Vec<_>>().join(";")
+        };
+        assert_eq!(next(&reports, None), "");
+        assert_eq!(next(&reports, Some("web:&eu")), " --limit 'web:&eu'");
+        reports[2].failure = None;
+        reports[4].failure = None;
+        assert_eq!(next(&reports, None), " --limit 'all,!web3,!web5'");
+        assert_eq!(next(&reports, Some("web")), " --limit 'web,!web3,!web5'");
+        assert_eq!(next(&reports[..5], Some("web")), " --limit web1,web2,web4");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::terminal::escape;
+
 /// `1 host`, `3 hosts`.
 pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
@@ -33,6 +35,12 @@ pub fn hosts(names: &[&str], all: usize) -> String {
         [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second} and {} more", rest.len()),
         _ => names.join(", "),
     }
+}
+
+/// What a step is about, `file /etc/motd`, where its name does not say that. Escaped.
+pub fn about(name: &str, kind: &str, subject: &str) -> Option<String> {
+    let what = format!("{kind} {subject}");
+    (name != what).then(|| escape(what))
 }
 
 /// The name of a handler, from the key by which the engine and the journal on the host know it: `role/name`.

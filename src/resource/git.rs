@@ -254,8 +254,7 @@ impl Git {
     }
 
     fn unreachable(&self, words: &str) -> Unreadable {
-        let lines: Vec<&str> =
-            words.lines().map(str::trim).filter(|line| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise))).collect();
+        let lines = said(words);
         let ssh = self.repo.transport() == GitTransport::Ssh;
         if ssh && words.contains("HOST IDENTIFICATION HAS CHANGED") {
             return Unreadable::new(format!("the SSH host key of `{}` is another one than the known one", self.repo))
@@ -265,7 +264,7 @@ impl Git {
             return Unreadable::new(format!("the SSH host key of `{}` is not known on this host", self.repo))
                 .help("pin it with `known_hosts`, or say `accept_newhostkey: true`");
         }
-        let error = Unreadable::new(format!("`{}` cannot be read: {}", self.repo, lines.join(" / ")));
+        let error = Unreadable::new(format!("`{}` cannot be read: {}", self.repo, lines));
         if ssh && words.contains("Permission denied") {
             return error.help("is the public key of the host's user, or of `key_file`, known there?");
         }
@@ -303,6 +302,12 @@ pub(crate) fn ssh_command(key_file: Option<&str>, accept_new: bool, look: bool) 
         command.push_str(&format!(" -o IdentitiesOnly=yes -i {key}"));
     }
     command
+}
+
+/// What git and ssh say, on one line, without what they say in any case.
+pub(crate) fn said(words: &str) -> String {
+    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise)));
+    lines.collect::<Vec<_>>().join(" / ")
 }
 
 /// What git and ssh say in any case.

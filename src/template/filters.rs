@@ -25,6 +25,47 @@ pub const FILTERS: &[(&str, &str)] = &[
     ("urlencode", "one part of a URL, whatever is in it: a password, a name; `/` is encoded, too"),
 ];
 
+/// Those of Tera, for whoever mistypes one.
+pub(super) const OF_TERA: [&str; 37] = [
+    "abs",
+    "capitalize",
+    "default",
+    "escape",
+    "escape_html",
+    "escape_xml",
+    "first",
+    "float",
+    "get",
+    "group_by",
+    "indent",
+    "int",
+    "join",
+    "keys",
+    "last",
+    "length",
+    "lower",
+    "newlines_to_br",
+    "nth",
+    "pairs",
+    "pluralize",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "sort",
+    "split",
+    "str",
+    "title",
+    "trim",
+    "trim_end",
+    "trim_start",
+    "truncate",
+    "unique",
+    "upper",
+    "values",
+    "wordcount",
+];
+
 pub(super) fn register(tera: &mut Tera) {
     tera.register_filter("b64decode", |text: &str, _: Kwargs, _: &State| -> TeraResult<String> {
         let bytes = STANDARD.decode(text.trim()).map_err(|error| Error::message(format!("not base64: {error}")))?;

@@ -9,6 +9,8 @@ pub const HOST: &str = "inventory_hostname";
 mod filters;
 mod place;
 mod render;
+mod throw;
 
 pub use place::Place;
 pub use render::{Template, Templates, expression, is_template};
+pub use throw::Places;

@@ -5,11 +5,25 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 use tera::{Context, ErrorKind, Tera};
 
+use super::throw::{self, Places};
 use super::{Place, filters};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// The name a template has inside the engine; never shown.
 const NAME: &str = "template";
+
+/// Facts that Ansible has, by the same name with `ansible_` in front.
+const FACTS_OF_ANSIBLE: [&str; 9] = [
+    "architecture",
+    "default_ipv4",
+    "distribution",
+    "distribution_release",
+    "distribution_version",
+    "hostname",
+    "kernel",
+    "memtotal_mb",
+    "processor_vcpus",
+];
 
 /// The engine with its filters, to compile templates with.
 pub struct Templates {
@@ -66,12 +80,14 @@ impl Templates {
     fn compile_part(&self, text: String, own: std::ops::Range<usize>, place: Place) -> Result<Template, Diagnostic> {
         let mut tera = Tera::default();
         tera.register_from(&self.base);
+        // That one leaves alone what the engine has by the same name.
+        throw::register(&mut tera);
         tera.autoescape_on(Vec::<String>::new());
         let mut template = Template { tera, text, own, place };
         let added = template.tera.add_raw_template(NAME, &template.text);
         match added {
             Ok(()) => Ok(template),
-            Err(error) => Err(template.diagnostic(&error)),
+            Err(error) => Err(template.diagnostic(&error, &|_| None)),
         }
     }
 }
@@ -82,41 +98,76 @@ impl Template {
         self.tera.get_template_variables(NAME).map_or_else(|_| BTreeSet::new(), |names| names.into_iter().map(str::to_string).collect())
     }
 
-    /// The text with `values` filled in. A template's last newline stays as it is.
+    /// The text with `values` filled in. A template's last newline stays as it is. `places` tells where a value is written
+    /// that the template refuses.
     ///
     /// # Errors
     /// An undefined variable, a filter that fails, at their place.
-    pub fn render(&self, values: &Map<String, Json>) -> Result<String, Diagnostic> {
+    pub fn render(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<String, Diagnostic> {
         let mut context = Context::new();
         for (name, value) in values {
             context.insert(name.clone(), value);
         }
-        self.tera.render(NAME, &context).map_err(|error| self.diagnostic(&error))
+        self.tera.render(NAME, &context).map_err(|error| self.diagnostic(&error, places))
     }
 
     /// The value of an expression compiled by [`Templates::expression`].
     ///
     /// # Errors
     /// As [`Template::render`].
-    pub fn value(&self, values: &Map<String, Json>) -> Result<Json, Diagnostic> {
-        let text = self.render(values)?;
-        serde_json::from_str(&text).map_err(|error| Diagnostic::error(format!("the value cannot be read: {error}")).at(self.place.span()))
+    pub fn value(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<Json, Diagnostic> {
+        let text = self.render(values, places)?;
+        let value = serde_json::from_str(&text)
+            .map_err(|error| Diagnostic::error(format!("the value cannot be read: {error}")).at(self.place.span()))?;
+        if value == Json::Null {
+            self.defined(values, places)?;
+        }
+        Ok(value)
+    }
+
+    /// A path such as `item.name` of which a part is not there is no null: alone, as text, the engine says so.
+    fn defined(&self, values: &Map<String, Json>, places: &Places<'_>) -> Result<(), Diagnostic> {
+        const OPEN: &str = "{{ ";
+        let path = &self.text[self.own.clone()];
+        if !path.contains('.') || !path.chars().all(|c| c.is_alphanumeric() || "_.".contains(c)) {
+            return Ok(());
+        }
+        let mut tera = Tera::default();
+        let text = format!("{OPEN}{path} }}}}");
+        let own = OPEN.len()..OPEN.len() + path.len();
+        tera.autoescape_on(Vec::<String>::new());
+        let added = tera.add_raw_template(NAME, &text);
+        let alone = Self { tera, text, own, place: self.place.clone() };
+        added.map_err(|error| alone.diagnostic(&error, places)).and_then(|()| alone.render(values, places)).map(drop)
     }
 
     /// Whether the template copes with `name` being undefined: it asks `is defined` or has a default.
     pub fn guards(&self, name: &str) -> bool {
-        self.mentions(name).any(|(_, after)| {
-            let after = after.trim_start_matches(|c: char| c.is_alphanumeric() || "_.[]'\"".contains(c)).trim_start();
-            let test = after.strip_prefix("is").map(|rest| rest.trim_start().trim_start_matches("not").trim_start());
-            let filter = after.strip_prefix('|').map(str::trim_start);
-            test.is_some_and(|rest| rest.starts_with("defined") || rest.starts_with("undefined"))
-                || filter.is_some_and(|rest| rest.starts_with("default"))
+        self.mentions(name).any(|(_, after)| guarded(after))
+    }
+
+    /// An error that points at the first field of `name` that is not among `fields`: what compares it would take it for
+    /// nothing, without a word.
+    pub fn unknown_field(&self, name: &str, fields: &Map<String, Json>) -> Option<Diagnostic> {
+        self.mentions(name).find_map(|(at, after)| {
+            let open = self.text[..at].rfind("{{").max(self.text[..at].rfind("{%"))?;
+            let quoted = ['"', '\''].iter().any(|mark| self.text[open..at].matches(*mark).count() % 2 == 1);
+            let field: &str = after.strip_prefix('.')?.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+            let unknown = !quoted && !field.is_empty() && !fields.contains_key(field) && !guarded(after);
+            let start = at + name.len() + 1;
+            unknown.then(|| {
+                let error = Diagnostic::error(format!("field `{field}` is not defined")).at(&self.locate(start..start + field.len()));
+                error.suggest(field, fields.keys().map(String::as_str))
+            })
         })
     }
 
     /// An error that points at the first place where `name` is used.
     pub fn undefined(&self, name: &str, known: &[&str]) -> Diagnostic {
         let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name));
+        if let Some(fact) = name.strip_prefix("ansible_").filter(|fact| FACTS_OF_ANSIBLE.contains(fact)) {
+            return error.help(format!("what a host says of itself is in `facts`: `facts.{fact}`"));
+        }
         match crate::diagnostic::suggest::closest(name, known.iter().copied()) {
             Some(meant) => error.help(format!("did you mean `{meant}`?")),
             None => error.help(format!("set it in group_vars or host_vars, or write `{{{{ {name} | default(value=\"...\") }}}}`")),
@@ -145,17 +196,23 @@ impl Template {
     }
 
     // Built from kind, message and place only: the engine's own report may print values.
-    fn diagnostic(&self, error: &tera::Error) -> Diagnostic {
+    fn diagnostic(&self, error: &tera::Error, places: &Places<'_>) -> Diagnostic {
         match error.kind() {
             ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-                let (message, names) = report.message().split_once(". Available ").map_or((report.message(), None), |(m, n)| (m, Some(n)));
-                let diagnostic = Diagnostic::error(lower_first(message.trim())).at(&self.locate(report.span().range.clone()));
+                let (path, message) = throw::read(report.message());
+                let (message, names) = message.split_once(". Available ").map_or((message, None), |(m, n)| (m, Some(n)));
+                let span = places(&path).unwrap_or_else(|| self.locate(report.span().range.clone()));
+                let message = lower_first(message.trim().trim_end_matches('.'));
+                let diagnostic = Diagnostic::error(message.clone()).at(&span);
                 match names.and_then(|names| names.split_once(": ")) {
                     Some((_, names)) => {
                         let written = message.split('`').nth(1).unwrap_or_default();
                         diagnostic.suggest(written, names.trim().split(", "))
                     }
-                    None => diagnostic,
+                    None => match advice(&message) {
+                        Some(advice) => diagnostic.help(advice),
+                        None => diagnostic,
+                    },
                 }
             }
             other => {
@@ -167,12 +224,32 @@ impl Template {
                 let span = at.map_or_else(|| self.place.span().clone(), |at| self.locate(at..at + written.len()));
                 let diagnostic = Diagnostic::error(lower_first(&message)).at(&span);
                 if message.starts_with("Unknown filter") {
-                    diagnostic.suggest(&written, filters::FILTERS.iter().map(|(name, _)| *name))
+                    diagnostic.suggest(&written, filters::FILTERS.iter().map(|(name, _)| *name).chain(filters::OF_TERA))
                 } else {
                     diagnostic
                 }
             }
         }
+    }
+}
+
+/// Whether what stands behind a name asks if it is defined, or has a default.
+fn guarded(after: &str) -> bool {
+    let after = after.trim_start_matches(|c: char| c.is_alphanumeric() || "_.[]'\"".contains(c)).trim_start();
+    let test = after.strip_prefix("is").map(|rest| rest.trim_start().trim_start_matches("not").trim_start());
+    let filter = after.strip_prefix('|').map(str::trim_start);
+    test.is_some_and(|rest| rest.starts_with("defined") || rest.starts_with("undefined"))
+        || filter.is_some_and(|rest| rest.starts_with("default"))
+}
+
+/// What people mean who write templates as Jinja2 has them.
+fn advice(message: &str) -> Option<&'static str> {
+    match message {
+        _ if message.starts_with("found `=` but expected") => Some("`==` compares"),
+        _ if message.starts_with("found ") && message.ends_with("but expected identifier") => {
+            Some("arguments have names: `default(value=5)`, `join(sep=\", \")`")
+        }
+        _ => None,
     }
 }
 
@@ -193,7 +270,7 @@ mod tests {
 
     fn file(text: &str) -> Result<String, Diagnostic> {
         let source = Source::new("t.conf", text);
-        Templates::default().compile(text, Place::file(&Span::whole(&source)))?.render(&values())
+        Templates::default().compile(text, Place::file(&Span::whole(&source)))?.render(&values(), &|_| None)
     }
 
     #[test]
@@ -210,7 +287,9 @@ mod tests {
         let value = |text: &str| {
             let source = Source::new("v.yml", text);
             let inner = expression(text).expect("an expression");
-            templates.expression(inner, Place::node(&Span::new(&source, 0, text.len()))).and_then(|template| template.value(&values()))
+            templates
+                .expression(inner, Place::node(&Span::new(&source, 0, text.len())))
+                .and_then(|template| template.value(&values(), &|_| None))
         };
         assert_eq!(value("{{ names }}"), Ok(json!(["a", "b"])));
         assert_eq!(value("{{ port == 80 and 'a' in names }}"), Ok(json!(true)));
@@ -229,6 +308,65 @@ mod tests {
         assert_eq!(at("a\n{{ site.c }}\n"), "t.conf:2:9: field `c` is not defined expected one of: a, b");
         assert!(at("a\n  {{ oops \n").starts_with("t.conf:"), "{}", at("a\n  {{ oops \n"));
         assert_eq!(at("a\n{{ port | to_jsn }}\n"), "t.conf:2:11: unknown filter `to_jsn` did you mean `to_json`?");
+        assert_eq!(at("{{ port | defualt(value=1) }}"), "t.conf:1:11: unknown filter `defualt` did you mean `default`?");
+        let named = "arguments have names: `default(value=5)`, `join(sep=\", \")`";
+        assert_eq!(at("{{ port | default(5) }}"), format!("t.conf:1:19: found integer but expected identifier {named}"));
+    }
+
+    #[test]
+    fn the_filters_of_tera_are_those_that_are_suggested() {
+        for name in filters::OF_TERA {
+            let text = format!("{{{{ port | {name} }}}}");
+            let source = Source::new("t", text.clone());
+            let compiled = Templates::default().compile(&text, Place::file(&Span::whole(&source)));
+            assert_eq!(compiled.err().map(|error| error.summary), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_is_no_null() {
+        let value = |text: &str| {
+            let source = Source::new("v", text);
+            let place = Place::node(&Span::new(&source, 0, text.len()));
+            let template = Templates::default().expression(text, place).expect("it parses");
+            template
+                .value(&values(), &|_| None)
+                .map_err(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
+        };
+        assert_eq!(value("site.c"), Err("v:1:6: field `c` is not defined expected one of: a, b".to_string()));
+        assert_eq!(value("site.a"), Ok(Json::Null), "it is there, and null");
+        assert_eq!(value("site.c | default(value=1)"), Ok(json!(1)));
+    }
+
+    #[test]
+    fn a_field_that_is_compared_must_be_there() {
+        let fields = json!({ "distribution": "Debian", "user": "root" });
+        let unknown = |text: &str| {
+            let source = Source::new("v", text);
+            let place = Place::node(&Span::new(&source, 0, text.len()));
+            let template = Templates::default().expression(text, place).expect("it parses");
+            let error = template.unknown_field("facts", fields.as_object().expect("an object"));
+            error.map(|error| format!("{}: {} {}", error.labels[0].0, error.summary, error.help.join("; ")))
+        };
+        let said = "v:1:13: field `distrbution` is not defined did you mean `distribution`?";
+        assert_eq!(unknown("a and facts.distrbution == 'Debian'").as_deref(), Some(said));
+        for fine in ["facts.distribution == 'x'", "facts.x is defined", "facts.x | default(value=1)", "'see facts.txt' == a", "a.facts.x"] {
+            assert_eq!(unknown(fine), None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn what_a_template_refuses_is_pointed_at_where_it_is_written() {
+        let (role, vars) = (Source::new("t.conf", "{{ throw(at=[\"sites\", name, 0], message=\"no\") }}"), Source::new("v.yml", "ab"));
+        let template = Templates::default().compile(role.text(), Place::file(&Span::whole(&role))).expect("it parses");
+        let values = json!({ "name": "shop" }).as_object().expect("an object").clone();
+        let place = |known: &[&str]| {
+            let places = |path: &[String]| (path == known).then(|| Span::new(&vars, 1, 2));
+            let error = template.render(&values, &places).expect_err("it refuses");
+            format!("{} {}", error.labels[0].0, error.summary)
+        };
+        assert_eq!(place(&["sites", "shop", "0"]), "v.yml:1:2 no");
+        assert_eq!(place(&["else"]), "t.conf:1:4 no");
     }
 
     #[test]

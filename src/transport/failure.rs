@@ -25,6 +25,8 @@ pub enum Cause {
     LoginShell,
     /// The line broke after it had been up.
     Lost,
+    /// The user ended what ran.
+    Interrupted,
     /// The other side does not speak as expected.
     Protocol,
 }
@@ -43,6 +45,7 @@ impl Cause {
             Self::Sudo => "sudo",
             Self::LoginShell => "login shell",
             Self::Lost => "connection lost",
+            Self::Interrupted => "interrupted",
             Self::Protocol => "protocol",
         }
     }

@@ -51,9 +51,15 @@ pub struct Place {
     pub line: usize,
 }
 
+/// A file as it is named from where the user is.
+fn shown(file: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    file.strip_prefix(here).unwrap_or(file).display().to_string()
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} of {}", self.line, self.file.display())
+        write!(f, "line {} of {}", self.line, shown(&self.file))
     }
 }
 
@@ -87,7 +93,7 @@ impl KnownHosts {
             match fs::read(file) {
                 Ok(bytes) => hosts.add(file, &bytes),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => hosts.remarks.push(format!("`{}` cannot be read: {error}", file.display())),
+                Err(error) => hosts.remarks.push(format!("`{}` cannot be read: {error}", shown(file))),
             }
         }
         hosts
@@ -109,8 +115,11 @@ impl KnownHosts {
             }
         }
         if let Some(first) = garbage.first() {
-            let lines = if garbage.len() == 1 { "1 line" } else { &format!("{} lines", garbage.len()) };
-            self.remarks.push(format!("{lines} of `{}` skipped that are not host keys, the first is line {first}", file.display()));
+            let file = shown(&file);
+            self.remarks.push(match garbage.len() {
+                1 => format!("line {first} of `{file}` was skipped: it is no host key"),
+                several => format!("{several} lines of `{file}` were skipped: they are no host keys, the first is line {first}"),
+            });
         }
     }
 

@@ -79,6 +79,28 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
+    /// Where the part is written that keys and indexes lead to, as far as they lead: a text at itself, what has parts of its
+    /// own at its key.
+    pub fn place(&self, path: &[impl AsRef<str>]) -> Span {
+        let (mut node, mut span) = (self, &self.span);
+        for step in path.iter().map(AsRef::as_ref) {
+            let (key_span, part) = match &node.value {
+                Value::Mapping(entries) => match entries.iter().find(|entry| entry.key == step) {
+                    Some(entry) => (&entry.key_span, &entry.node),
+                    None => break,
+                },
+                Value::Sequence(items) => match step.parse().ok().and_then(|at: usize| items.get(at)) {
+                    Some(item) => (&item.span, item),
+                    None => break,
+                },
+                _ => break,
+            };
+            span = if matches!(part.value, Value::Mapping(_) | Value::Sequence(_)) { key_span } else { &part.span };
+            node = part;
+        }
+        span.clone()
+    }
+
     /// The entries of a mapping; none for anything else.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
@@ -171,5 +193,22 @@ impl Node {
             ),
         };
         Self::new(value, span.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Source;
+
+    #[test]
+    fn a_path_leads_as_far_as_there_is_something() {
+        let node = crate::yaml::parse(&Source::new("f", "sites:\n  shop: { root: /srv }\n  old: ~\nlist: [a, b]\n")).expect("valid");
+        let place = |path: &[&str]| node.place(path).to_string();
+        assert_eq!(place(&["sites", "shop", "root"]), "f:2:17", "a text at itself");
+        assert_eq!(place(&["sites", "shop"]), "f:2:3", "a mapping at its key");
+        assert_eq!(place(&["sites", "shop", "rot", "x"]), "f:2:3", "and so what is not in it");
+        assert_eq!(place(&["list", "1"]), "f:4:11");
+        assert_eq!(place(&["list", "7"]), "f:4:1");
+        assert_eq!(place(&[]), "f:1:1");
     }
 }

@@ -78,7 +78,8 @@ fn run(case: &Node) -> serde_json::Value {
     let role = Role::read("test", &Source::new("role.yml", "")).expect("an empty role is valid");
     let variables: BTreeMap<String, Node> =
         case.get("vars").map(Node::entries).unwrap_or_default().iter().map(|entry| (entry.key.clone(), entry.node.clone())).collect();
-    let given = variables.iter().map(|(name, node)| (name.clone(), Given { node, secret: name.starts_with("secret_") })).collect();
+    let given =
+        variables.iter().map(|(name, node)| (name.clone(), Given { node, secret: name.starts_with("secret_"), default: false })).collect();
     let facts = json!({ "facts": { "distribution_release": "bookworm" } }).as_object().expect("an object").clone();
     let base = RoleScope::new(&templates, &library, &role, given, facts);
 

@@ -22,10 +22,12 @@ fn what_stands_in_the_place_of_the_state_folder_is_not_used() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/by-root, content: x }\n");
-    machine.sh("install -d -o deploy /home/deploy/trap; touch /home/deploy/trap/theirs; chown deploy /home/deploy/trap/theirs");
+    machine.sh("install -d -o deploy /home/deploy/trap; touch /home/deploy/trap/theirs; chown deploy /home/deploy/trap/theirs; install -d /home/deploy/roots");
     for (what, make) in [
         ("a folder of somebody else", "install -d -o deploy -m 777 /var/lib/hoist"),
         ("a link to a folder of somebody else", "ln -s /home/deploy/trap /var/lib/hoist"),
+        // Whoever made the link chose the folder of root that it leads to.
+        ("a link to a folder of root", "ln -s /home/deploy/roots /var/lib/hoist"),
         ("a link into nothing", "ln -s /home/deploy/nothing /var/lib/hoist"),
         ("a pipe", "mkfifo -m 666 /var/lib/hoist"),
         ("a file", "echo theirs >/var/lib/hoist"),
@@ -34,7 +36,7 @@ fn what_stands_in_the_place_of_the_state_folder_is_not_used() {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{what}: {run}");
         assert!(run.stdout.contains("/var/lib/hoist") && run.stdout.contains("folder of root"), "{what}: {run}");
-        machine.sh("test ! -e /etc/by-root; ls -A /home/deploy/trap | grep -qx theirs; test ! -e /home/deploy/nothing");
+        machine.sh("set -e; test ! -e /etc/by-root; test \"$(ls -A /home/deploy/trap)\" = theirs; test -z \"$(ls -A /home/deploy/roots)\"; test ! -e /home/deploy/nothing");
     }
     machine.sh("rm -f /var/lib/hoist");
     project.converge();
@@ -43,7 +45,7 @@ fn what_stands_in_the_place_of_the_state_folder_is_not_used() {
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/by-root, content: y }\n");
     project.converge();
     assert_eq!(
-        machine.sh("cat /etc/precious; test -f /etc/passwd; test ! -L /var/lib/hoist/lock; stat -c '%U %a' /var/lib/hoist"),
+        machine.sh("set -e; cat /etc/precious; test -f /etc/passwd; test ! -L /var/lib/hoist/lock; stat -c '%U %a' /var/lib/hoist"),
         "precious\nroot 700\n"
     );
 }

@@ -8,6 +8,36 @@ nginx_sites:
   shop: { server_name: shop.test, redirect_names: [www.shop.test, new.shop.test], tls: true, root: /srv/shop }
 "#;
 
+/// In place of `snap`, for no snap can be mounted on a test host: certbot's library comes from Debian, the units are those
+/// that snapd makes. `snapd` itself is Debian's.
+const SNAP: &str = r#"#!/bin/sh
+set -eu
+units=/etc/systemd/system
+case "$*" in
+  "wait system seed.loaded") exec /usr/bin/snap "$@" ;;
+  "install --classic certbot")
+    apt-get install -qq -y --no-install-recommends python3-certbot >/dev/null
+    mkdir -p /snap/bin
+    printf '#!/usr/bin/python3\nimport sys\nfrom certbot.main import main\nsys.exit(main())\n' >/snap/bin/certbot
+    chmod 755 /snap/bin/certbot
+    printf '[Unit]\nDescription=Service for snap application certbot.renew\n[Service]\nType=oneshot\nExecStart=/snap/bin/certbot -q renew --no-random-sleep-on-renew\n' >$units/snap.certbot.renew.service
+    printf '[Unit]\nDescription=Timer renew for snap application certbot.renew\n[Timer]\nUnit=snap.certbot.renew.service\nOnCalendar=*-*-* 04:38\nOnCalendar=*-*-* 17:23\n[Install]\nWantedBy=timers.target\n' >$units/snap.certbot.renew.timer
+    systemctl daemon-reload
+    systemctl enable -q --now snap.certbot.renew.timer ;;
+  "remove certbot")
+    systemctl disable -q --now snap.certbot.renew.timer
+    rm -r /snap/bin/certbot $units/snap.certbot.renew.service $units/snap.certbot.renew.timer
+    systemctl daemon-reload ;;
+  *) echo "the stand-in for snap does not know: $*" >&2; exit 64 ;;
+esac
+"#;
+
+/// What [`Shop::has`] of certbot, by where it comes from.
+const DEBIAN_ALONE: &str = "/usr/bin/certbot\npackage installed\ncertbot.timer\n/etc/systemd/system/certbot.service.d/ca.conf\n";
+const VENV_ALONE: &str = "/opt/certbot/bin/certbot\n/opt/certbot\ncertbot.timer\n/etc/systemd/system/certbot.service.d/ca.conf\n";
+const SNAP_ALONE: &str =
+    "/snap/bin/certbot\n/snap/bin/certbot\nsnap.certbot.renew.timer\n/etc/systemd/system/snap.certbot.renew.service.d/ca.conf\n";
+
 struct Shop {
     machine: Machine,
     project: Project,
@@ -39,6 +69,28 @@ impl Shop {
         let run = self.project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
         assert!(format!("{}{}", run.stdout, run.stderr).contains(words), "{words:?} in {run}");
+    }
+
+    /// Renews in the way that the timer does; a client sees it.
+    fn renews(&self, unit: &str) {
+        let before = self.serial();
+        self.machine.sh(&format!(
+            "sed -i '/^renew_before_expiry/d; 1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/shop.conf; systemctl start {unit}"
+        ));
+        assert_ne!(before, self.serial(), "{}", self.machine.sh(&format!("journalctl -u {unit} --no-pager | tail -20")));
+    }
+
+    fn stands_in_for_snap(&self) {
+        std::fs::write(root(&self.machine).join("usr/local/bin/snap"), SNAP).expect("writable");
+        self.machine.sh("chmod 755 /usr/local/bin/snap");
+    }
+
+    /// What there is of certbot: its command, the timers that run, and who trusts the CA of pebble.
+    fn has(&self) -> String {
+        self.machine.sh("readlink -f $(command -v certbot); ls -d /opt/certbot /snap/bin/certbot 2>/dev/null
+             dpkg-query -W -f 'package ${db:Status-Status}\\n' certbot 2>/dev/null | grep -x 'package installed'
+             systemctl list-units --plain --no-legend --state=active '*certbot*.timer' | cut -d ' ' -f 1
+             ls -d /etc/systemd/system/*certbot*.d/*")
     }
 
     /// The serial number that a client sees.
@@ -91,10 +143,8 @@ fn certificates_are_fetched_extended_renewed_and_kept_when_the_server_fails() {
     shop.domains("www.shop.test, shop.test, new.shop.test");
     assert!(shop.project.provision().stdout.contains("0 changes"));
 
-    // Renewal, as the timer starts it, is seen by clients.
-    shop.machine.sh("sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/shop.conf; systemctl start certbot.service");
+    shop.renews("certbot.service");
     let third = shop.serial();
-    assert_ne!(second, third, "{}", shop.machine.sh("journalctl -u certbot --no-pager | tail -20"));
     assert_eq!(shop.machine.sh("systemctl is-active certbot.timer; systemctl is-enabled certbot.timer"), "active\nenabled\n");
 
     // The server refuses, then it is down: certbot's own words are shown, and the old certificate stays.
@@ -112,7 +162,7 @@ fn certificates_are_fetched_extended_renewed_and_kept_when_the_server_fails() {
 }
 
 #[test]
-fn certbot_comes_from_a_venv_and_goes_back_to_debian() {
+fn certbot_comes_from_a_venv_goes_back_to_debian_and_on_to_the_snap_of_a_stand_in() {
     let Some(shop) = Shop::up("bookworm") else { return };
     // The host gets the wheels from this machine, which may know a way to PyPI.
     let wheels = root(&shop.machine).join("srv/wheels");
@@ -138,20 +188,49 @@ fn certbot_comes_from_a_venv_and_goes_back_to_debian() {
     shop.project.does_as_planned();
     shop.project.converge();
     assert_eq!(shop.page("shop.test"), "page\n");
-    assert_eq!(
-        shop.machine.sh("certbot --version; systemctl is-active certbot.timer; dpkg -l certbot 2>/dev/null | grep -c ^ii || true"),
-        format!("certbot {version}\nactive\n0\n")
-    );
-    let first = shop.serial();
-    shop.machine.sh("sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/shop.conf; systemctl start certbot.service");
+    assert_eq!(shop.machine.sh("certbot --version; systemctl is-active certbot.timer"), format!("certbot {version}\nactive\n"));
+    assert_eq!(shop.has(), VENV_ALONE);
+    shop.renews("certbot.service");
     let second = shop.serial();
-    assert_ne!(first, second, "{}", shop.machine.sh("journalctl -u certbot --no-pager | tail -20"));
     // Back, with the certificate that is there.
     from("debian");
     shop.project.converge();
     assert_eq!(shop.serial(), second);
-    assert_eq!(
-        shop.machine.sh("command -v certbot; systemctl is-active certbot.timer; systemctl is-enabled certbot.timer; ls /opt"),
-        "/usr/bin/certbot\nactive\nenabled\n"
-    );
+    assert_eq!(shop.machine.sh("systemctl is-active certbot.timer; systemctl is-enabled certbot.timer; ls /opt"), "active\nenabled\n");
+    assert_eq!(shop.has(), DEBIAN_ALONE);
+    // With the snap of a stand-in, and all the ways between them. Debian's stays beside a venv, which goes before it.
+    shop.stands_in_for_snap();
+    let both = VENV_ALONE.replacen("/opt/certbot\n", "/opt/certbot\npackage installed\n", 1);
+    for (other, has) in [("venv", both.as_str()), ("snap", SNAP_ALONE), ("venv", VENV_ALONE)] {
+        from(other);
+        shop.project.does_as_planned();
+        shop.project.converge();
+        assert_eq!(shop.has(), has);
+    }
+    assert_eq!(shop.serial(), second);
+}
+
+#[test]
+fn certbot_comes_from_a_snap_of_a_stand_in_and_goes_back_to_debian() {
+    let Some(shop) = Shop::up("bookworm") else { return };
+    shop.stands_in_for_snap();
+    let from = |from: &str| {
+        let rest = format!("{SITES}{}certbot_certificates: {{ shop: [shop.test] }}\n", pebble::VARIABLES);
+        shop.project.file("group_vars/web.yml", &format!("certbot_from: {from}\n{rest}"));
+    };
+    from("snap");
+    shop.project.does_as_planned();
+    shop.project.converge();
+    assert_eq!(shop.page("shop.test"), "page\n");
+    assert_eq!(shop.has(), SNAP_ALONE);
+    shop.renews("snap.certbot.renew.service");
+    let serial = shop.serial();
+    from("debian");
+    shop.project.does_as_planned();
+    shop.project.converge();
+    assert_eq!(shop.has(), DEBIAN_ALONE);
+    from("snap");
+    shop.project.converge();
+    assert_eq!(shop.has(), SNAP_ALONE);
+    assert_eq!(shop.serial(), serial, "the certificate is the same all the time");
 }

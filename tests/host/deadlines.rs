@@ -33,7 +33,7 @@ fn a_step_over_its_deadline_is_ended_with_all_its_children() {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
         assert!(run.stdout.contains(words) && run.stdout.contains("at work"), "{run}");
-        machine.sh("! pgrep -x sleep; test -e /run/begun && test ! -e /etc/ended && test ! -e /etc/after; rm /run/begun");
+        machine.sh("! pgrep -x sleep && test -e /run/begun && test ! -e /etc/ended && test ! -e /etc/after && rm /run/begun");
     }
     // One that keeps to its time is not touched, and its status is its own.
     let quick = "provision:\n  - shell: { cmd: \"sleep 1; echo done >/etc/quick\", creates: /etc/quick }\n    timeout: \"{{ 20 + 1 }}\"\n";

@@ -60,17 +60,27 @@ fn a_host_cannot_name_a_setting_a_variable_or_a_path_here() {
     let project = Project::new(&[&machine], "deploy");
     project.file("roles/test/role.yml", "inputs: { word: { type: string } }\nprovision:\n  - copy: { dest: /etc/word, content: \"{{ word }} {{ inventory_hostname }}\\n\" }\n");
     project.file("group_vars/web.yml", "word: ours\n");
+    machine.sh("sed -i --follow-symlinks -e '/^ID=/d' -e '/^VERSION_CODENAME=/d' /etc/os-release");
     machine.sh("printf '{\"word\":\"theirs\",\"ansible_user\":\"admin\",\"inventory_hostname\":\"evil\",\"hoist_state\":\"/x\"}\\n' >/etc/said; \
                 printf 'word=theirs\\nansible_host=192.0.2.1\\nansible_become_method=su\\nhoist_state=/x\\nuser=admin\\nfacts=x\\nID=../../../evil\\nVERSION_CODENAME=\"../../../../evil\"\\n' >>/etc/os-release; \
                 mkdir -p /etc/ansible/facts.d; echo '{\"word\":\"theirs\"}' >/etc/ansible/facts.d/x.fact; \
-                printf 'export hoist_state=/x word=theirs hoist_nonce=1 hoist_user=admin XDG_STATE_HOME=/x\\n' | tee /root/.profile >/etc/profile.d/x.sh");
+                printf 'export hoist_state=/x word=theirs hoist_nonce=1 hoist_user=admin XDG_STATE_HOME=/x\\n' | tee /root/.profile >/etc/profile.d/x.sh; \
+                printf 'hoist_state=/x\\nword=theirs\\nhoist_nonce=1\\nhoist_user=admin\\nXDG_STATE_HOME=/x\\n' >>/etc/environment");
     machine.sh("hostname ../../evil 2>/dev/null || true");
     let before = listing(&project);
-    project.provision();
-    assert_eq!(
-        machine.sh("cat /etc/word; stat -c %U /etc/word; test ! -e /x; test -d /var/lib/hoist && echo there"),
-        format!("ours {}\nroot\nthere\n", machine.name)
-    );
+    // Where root logs in, its shell has that environment, too.
+    let root = Project::new(&[&machine], "root");
+    for file in ["roles/test/role.yml", "group_vars/web.yml"] {
+        root.file(file, &fs::read_to_string(project.folder.path().join(file)).expect("it is there"));
+    }
+    for project in [&project, &root] {
+        machine.sh("rm -rf /etc/word /var/lib/hoist");
+        project.provision();
+        assert_eq!(
+            machine.sh("set -e; cat /etc/word; stat -c %U /etc/word; test ! -e /x; test -d /var/lib/hoist && echo there"),
+            format!("ours {}\nroot\nthere\n", machine.name)
+        );
+    }
     let after: Vec<String> = listing(&project).into_iter().filter(|path| !before.contains(path) && !path.contains("/.cache/")).collect();
     assert!(after.is_empty(), "{after:?}");
     for file in fs::read_dir(project.folder.path().join(".cache/hoist/facts")).expect("a cache").flatten() {

@@ -7,6 +7,7 @@ mod deadlines;
 mod deploy;
 mod drift;
 mod faults;
+mod firewall;
 mod disk;
 mod fleet;
 mod inert;

@@ -9,6 +9,8 @@ fn temporary_folders_that_run_nothing_and_a_third_user_are_no_trouble() {
     machine.sh("for d in /tmp /var/tmp /dev/shm /home; do mount --bind $d $d; mount -o remount,bind,noexec,nodev,nosuid $d; done; chmod 755 /home/admin\n\
                 echo 'TMPDIR=/nowhere' >>/etc/environment; echo 'export TMPDIR=/nowhere' >/etc/profile.d/tmp.sh; echo 'AcceptEnv *' >/etc/ssh/sshd_config.d/env.conf\n\
                 printf '#!/bin/sh\\ntrue\\n' >/home/deploy/x; chmod +x /home/deploy/x; ! /home/deploy/x 2>/dev/null");
+    let temporary = || machine.sh("ls -A /tmp /var/tmp /dev/shm");
+    let before = temporary();
     // Neither the user that logs in nor root, and not one that may do what the former may.
     let project = Project::new(&[&machine], "deploy");
     project.file(
@@ -22,12 +24,16 @@ fn temporary_folders_that_run_nothing_and_a_third_user_are_no_trouble() {
         machine.sh("stat -c '%U %G %a' /etc/root /home/admin/file /home/admin/t; cat /home/admin/who"),
         "root root 644\nadmin admin 600\nadmin admin 644\nadmin\n0022\n"
     );
-    machine.sh("! find /tmp /var/tmp /dev/shm -name '*hoist*' | grep .");
-    for folder in ["/tmp", "/var/tmp"] {
-        machine.sh(&format!("chmod 000 {folder}"));
-    }
-    project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/root, content: y }\n");
+    assert_eq!(temporary(), before);
+    // Closed, also to root.
+    machine.sh("for d in /tmp /var/tmp /dev/shm; do chmod 000 $d; mount -o remount,bind,ro $d; ! touch $d/x 2>/dev/null || exit 1; done");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - copy: { dest: /etc/root, content: y }\n  - copy: { dest: /home/admin/file, content: \"other\\n\", mode: \"0600\" }\n    become_user: admin\n  \
+         - shell: { cmd: 'id -un >/home/admin/again', creates: /home/admin/again }\n    become_user: admin\n",
+    );
     project.converge();
+    assert_eq!(machine.sh("cat /etc/root /home/admin/file /home/admin/again"), "yother\nadmin\n");
 }
 
 // H12
@@ -115,10 +121,10 @@ fn a_service_that_dies_at_its_start_or_flaps_is_a_failure() {
         )
     };
     for (what, service) in [
-        ("dies at once", "ExecStart=/bin/sh -c 'echo no luck; exit 4'"),
-        ("dies a moment later", "ExecStart=/bin/sh -c 'echo no luck; sleep 0.5; exit 4'"),
-        ("flaps", "ExecStart=/bin/sh -c 'echo no luck; exit 4'\\nRestart=always\\nRestartSec=100ms"),
-        ("flaps slowly", "ExecStart=/bin/sh -c 'echo no luck; sleep 0.7; exit 4'\\nRestart=always\\nRestartSec=50ms"),
+        ("dies at once", "ExecStart=/bin/sh -c 'echo no luck | tr a-z A-Z; exit 4'"),
+        ("dies a moment later", "ExecStart=/bin/sh -c 'echo no luck | tr a-z A-Z; sleep 0.5; exit 4'"),
+        ("flaps", "ExecStart=/bin/sh -c 'echo no luck | tr a-z A-Z; exit 4'\\nRestart=always\\nRestartSec=100ms"),
+        ("flaps slowly", "ExecStart=/bin/sh -c 'echo no luck | tr a-z A-Z; sleep 0.7; exit 4'\\nRestart=always\\nRestartSec=50ms"),
         ("is not there", "ExecStart=/no/such/program"),
     ] {
         machine.sh("systemctl stop shop 2>/dev/null; rm -f /etc/systemd/system/shop.service; systemctl daemon-reload; systemctl reset-failed; rm -rf /var/lib/hoist");
@@ -126,7 +132,7 @@ fn a_service_that_dies_at_its_start_or_flaps_is_a_failure() {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{what}: {run}");
         assert!(run.stdout.contains("did not come up and stay up"), "{what}: {run}");
-        assert!(what == "is not there" || run.stdout.contains("no luck"), "{what}: {run}");
+        assert!(what == "is not there" || run.stdout.contains("NO LUCK"), "{what}: {run}");
     }
     project.file("roles/test/role.yml", &unit("ExecStart=/bin/sleep 1000"));
     project.converge();

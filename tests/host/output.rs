@@ -81,7 +81,10 @@ fn nothing_that_a_host_says_reaches_the_terminal_raw() {
         ),
         (
             "a probe",
-            format!("provision:\n  - command: {{ argv: [sh, -c, \"printf '{0}'; exit 9\"], probe: true }}\n", EVIL.replace('\\', "\\\\")),
+            format!(
+                "provision:\n  - command: {{ argv: [sh, -c, \"printf '{0}' >&2; exit 9\"], probe: true }}\n",
+                EVIL.replace('\\', "\\\\")
+            ),
         ),
     ];
     for (what, role) in roles {
@@ -90,9 +93,7 @@ fn nothing_that_a_host_says_reaches_the_terminal_raw() {
         assert_clean(what, &output);
         let said = text(&output.stdout);
         assert!(said.contains("end"), "{what}: it is shown, written out: {said}");
-        if what != "a probe" {
-            assert!(said.contains(r"\x1b]52;c;ZXZpbA==\x07") && said.contains(r"\u{202e}abc\u{200b}"), "{what}: {said}");
-        }
+        assert!(said.contains(r"\x1b]52;c;ZXZpbA==\x07") && said.contains(r"\u{202e}abc\u{200b}"), "{what}: {said}");
     }
     // For programs it is what it was, to the byte.
     machine.sh(&format!("printf '{EVIL}' >/etc/evil"));
@@ -211,4 +212,53 @@ fn any_terminal_will_do() {
         clean(&output, &line);
         assert_ne!(output.status.code(), Some(101), "{line}");
     }
+}
+
+#[test]
+fn steps_are_counted_over_the_whole_play_and_say_what_they_are_about() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file(
+        "roles/test/role.yml",
+        "provision:
+  - name: something of unknown reach
+    command: { cmd: \"true\", always: true }
+  - name: its folders are there
+    file: { path: \"{{ item }}\", state: directory }
+    loop: [/srv/a, /srv/b]
+",
+    );
+    let run = project.hoist(&["provision", "env=test", "--yes", "--json"]);
+    let events: Vec<Json> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let started = events.iter().filter(|event| event["event"] == "step_started");
+    let told: Vec<String> = started.map(|event| format!("{}/{} {}", event["number"], event["of"], event["subject"])).collect();
+    assert_eq!(told, ["1/3 \"true\"", "2/3 \"/srv/a\"", "3/3 \"/srv/b\""], "{run}");
+    machine.sh("rm -r /srv/a /srv/b");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    for subject in ["(file /srv/a, ", "(file /srv/b, "] {
+        let line = format!("{}: changed: its folders are there {subject}", machine.name);
+        assert!(run.stderr.contains(&line), "{line}: {run}");
+    }
+}
+
+#[test]
+fn nothing_is_left_of_the_bars_when_a_run_is_interrupted() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision:\n  - command: { cmd: sleep 6, always: true }\n");
+    // The terminal of `script` takes what comes in a pipe as if it was typed: \x03 is Ctrl-C.
+    let line = format!("stty cols 80; {} provision env=test --yes; stty -a", hoist());
+    let typed = format!("(sleep 4; printf '\\003'; sleep 5) | script -qec '{line}' /dev/null");
+    let output = Command::new("sh")
+        .args(["-c", &typed])
+        .current_dir(project.folder.path())
+        .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
+        .env("TERM", "xterm-256color")
+        .output()
+        .expect("sh runs");
+    let said = text(&output.stdout);
+    let (said, terminal) = said.split_once("speed ").unwrap_or((&said, ""));
+    assert!(said.contains("interrupted: hosts finish the step that runs") && !said.contains("^C"), "{}", said.escape_debug());
+    assert!(terminal.contains("\nechoctl") || terminal.contains(" echoctl"), "the terminal is as it was: {terminal}");
 }

@@ -181,6 +181,7 @@ fn hosts_are_asked_for_their_keys_side_by_side() {
     let silent = |number: usize| format!("silent{number} ansible_host=127.0.0.{number} ansible_port={port}\n");
     let server = |name: &str, server: &Sshd| format!("{name} ansible_host=127.0.0.1 ansible_port={}\n", server.port);
     let hosts = [silent(1), server("one", &site.server), silent(2), server("two", &site.first), silent(3)];
+    site.project.file("hoist.yml", "plays:\n  - hosts: all\n    roles: [test]\n");
     site.project.file("environments/test/hosts", &hosts.concat());
     site.known(&[]);
     let run = site.project.hoist(&["hosts", "trust", "env=test", "--yes", "--limit", "all"]);

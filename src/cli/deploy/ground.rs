@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use serde_json::{Map, Value as Json};
+
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
+use crate::cli::usage;
 use crate::deploy::app::{App, ROLE};
 use crate::deploy::choose::Seen;
 use crate::deploy::look::{self, HostState};
@@ -29,10 +32,32 @@ pub struct Ground {
     pub apps: BTreeMap<String, App>,
 }
 
+/// The application of each host that has the role, with made-up facts. Mistakes in it, and in the tasks of a deploy, go to
+/// `problems`.
+pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) -> BTreeMap<String, App> {
+    let mut apps = BTreeMap::new();
+    for mut target in site.fleet(1).targets {
+        let inputs = problems.take(host_inputs(&site.job(project, "stage", &[]), &target, &sample_facts(), ROLE)).flatten();
+        let Some(app) = inputs.and_then(|inputs| problems.take(app(site, &target.name, &inputs))) else { continue };
+        target.fixed.extend(sample(&app));
+        for verb in VERBS {
+            problems.take(crate::engine::check(&site.job(project, verb, &[]), &target));
+        }
+        apps.insert(target.name, app);
+    }
+    apps
+}
+
+/// The application as the inputs of a host describe it.
+fn app(site: &Site, host: &str, inputs: &Map<String, Json>) -> Result<App, Diagnostics> {
+    let host = site.hosts.iter().find(|known| known.name == host);
+    App::read(inputs, &|path| Some(host?.variables.get(path[0])?.node.place(&path[1..])))
+}
+
 impl Ground {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
-        let (project, mut site) = load::site(words, hosts)?;
+        let (project, mut site, mut problems) = load::unsaid(words, hosts)?;
         let with_role: Vec<String> = site
             .plays
             .iter()
@@ -44,27 +69,19 @@ impl Ground {
                 .help("add it to the roles of a play: `roles: [common, nginx, app]`")
                 .into());
         }
+        usage::check(&project, &site, &mut problems);
         for play in &mut site.plays {
             play.hosts.retain(|host| with_role.contains(host));
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
-        let mut ground = Self { project, site, lines, forks, apps: BTreeMap::new() };
-        let mut problems = Diagnostics::new();
-        let mut apps = BTreeMap::new();
-        for target in &ground.fleet().targets {
-            let inputs = problems.take(host_inputs(&ground.job("stage"), target, &sample_facts(), ROLE)).flatten();
-            let Some(app) = inputs.and_then(|inputs| problems.take(App::read(&inputs))) else { continue };
-            let mut target = target.clone();
-            target.fixed.extend(sample(&app));
-            VERBS.iter().for_each(|verb| {
-                problems.take(crate::engine::check(&ground.job(verb), &target));
-            });
-            apps.insert(target.name.clone(), app);
+        let apps = applications(&project, &site, &mut problems);
+        if problems.has_errors() {
+            return Err(problems);
         }
-        problems.or(())?;
-        ground.apps = apps;
-        Ok(ground)
+        report::diagnostics(&problems);
+        site.ask_become_password(hosts)?;
+        Ok(Self { project, site, lines, forks, apps })
     }
 
     /// The run of a verb.
@@ -96,7 +113,7 @@ impl Ground {
         for host in crew.well() {
             let extra = |host: &str| self.apps.get(host).map(sample).unwrap_or_default();
             let inputs = problems.take(crew.inputs(&self.job("stage"), host, ROLE, &extra)).flatten();
-            apps.extend(inputs.and_then(|inputs| problems.take(App::read(&inputs))).map(|app| (host.to_string(), app)));
+            apps.extend(inputs.and_then(|inputs| problems.take(app(&self.site, host, &inputs))).map(|app| (host.to_string(), app)));
         }
         problems.or(())?;
         let answers = crew.ask(&|host| apps.get(host).map(look::script));
@@ -130,7 +147,7 @@ fn sample(app: &App) -> serde_json::Map<String, serde_json::Value> {
         who: String::new(),
         rolling: Rolling::default(),
         maintenance: false,
-        archive: app.repo.is_empty().then(|| plan::Archive { bytes: Vec::new().into(), strip: false }),
+        archive: app.repo.is_empty().then(|| plan::Archive { bytes: Vec::new().into(), strip: false, from: String::new() }),
     };
     plan.variables(app, "", true)
 }

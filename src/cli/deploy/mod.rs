@@ -4,8 +4,9 @@ mod ground;
 mod source;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-pub use ground::{Ground, Screen};
+pub use ground::{Ground, Screen, applications};
 
 use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, Stop, consent, load, said};
@@ -39,9 +40,10 @@ pub struct Args {
     /// The SHA-256 that the archive must have
     #[arg(long, value_name = "SUM", requires = "archive")]
     sha256: Option<String>,
-    /// Take the commit from the git repository that you are in, so that hosts need no access to any other
-    #[arg(long)]
-    from_local: bool,
+    /// Take the commit from a git repository on this machine, so that hosts need no access to any; without a folder from
+    /// the one that you are in
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    from_local: Option<PathBuf>,
     /// Switch so many hosts at a time: a number, or a share such as 30%
     #[arg(long, value_name = "N")]
     serial: Option<String>,
@@ -81,21 +83,22 @@ pub fn run(args: &Args) -> Outcome {
     let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
     let mut problems = Diagnostics::new();
     for app in ground.apps.values().take(1).filter(|_| archive.is_none()) {
-        if !args.from_local {
+        if args.from_local.is_none() {
             problems.take(app.repository().map_err(Diagnostics::from));
         }
         problems.take(app.wanted().map_err(Diagnostics::from));
     }
     problems.or(())?;
     let again = said::again(again(args, &ground.site.environment.name));
-    carry_out(&ground, &args.output, &args.consent, "deploy", &again, &mut |crew, apps, seen| {
+    let again = report::Again::Everywhere(&again, Some(first(args)));
+    carry_out(&ground, &args.output, &args.consent, "deploy", again, &mut |crew, apps, seen| {
         let (first, state) = seen.first().expect("there is a host");
         let app = &apps[first];
         let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
-        let (version, archive) = match (&archive, args.from_local) {
+        let (version, archive) = match (&archive, &args.from_local) {
             (Some(archive), _) => archive.clone(),
-            (None, true) => source::local(app, live)?,
-            (None, false) => source::repository(crew, first, app, live)?,
+            (None, Some(folder)) => source::local(folder, app, live)?,
+            (None, None) => source::repository(crew, first, app, live)?,
         };
         let environment = &ground.site.environment.name;
         if source::is_older(version.changes.as_ref()) && ground.project.protected(environment) && !args.allow_older {
@@ -145,17 +148,34 @@ fn has_changes(plays: &[PlayPreview]) -> bool {
 
 fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
     let variables = args.words.words.iter().filter(|word| !word.starts_with("env=")).cloned();
-    let version = args.git_version.iter().map(|version| format!("--git-version={version}"));
-    let archive = args.archive.iter().map(|place| format!("--archive={place}"));
-    let local = args.from_local.then(|| "--from-local".to_string());
+    let option = |name: &str, value: &Option<String>| value.iter().map(|value| format!("--{name}={value}")).collect::<Vec<_>>();
+    let flag = |name: &str, given: bool| given.then(|| format!("--{name}"));
+    let local = args.from_local.iter().map(|folder| match folder.to_str() {
+        Some(".") => "--from-local".to_string(),
+        _ => format!("--from-local={}", folder.display()),
+    });
     ["deploy".to_string(), format!("env={environment}")]
         .into_iter()
         .chain(variables)
-        .chain(version)
-        .chain(archive)
+        .chain(option("git-version", &args.git_version))
+        .chain(option("archive", &args.archive))
+        .chain(option("limit", &args.hosts.limit))
+        .chain(option("serial", &args.serial))
         .chain(local)
+        .chain(flag("redeploy", args.redeploy))
+        .chain(flag("allow-older", args.allow_older))
+        .chain(flag("maintenance", args.maintenance))
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+/// What comes before the same once more, where a step failed: the hosts take the application from where it is kept.
+fn first(args: &Args) -> &'static str {
+    match (&args.archive, &args.from_local) {
+        (Some(_), _) => "mend what failed (in the application: make a new archive), then",
+        (None, Some(_)) => "mend what failed (in the application: commit it), then",
+        (None, None) => "mend what failed (in the application: commit and push it; a tag stays where it is, so name a new one), then",
+    }
 }
 
 /// Makes a plan of what hosts have.
@@ -163,7 +183,14 @@ pub type Planner<'p> =
     &'p mut dyn FnMut(&mut Crew<'_>, &BTreeMap<String, App>, &[Seen]) -> Result<(Plan, BTreeMap<String, Vec<PlayPreview>>), Stop>;
 
 /// Connects, looks, plans, asks, and carries it out. What deploys and rollbacks have in common.
-pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, verb: &str, again: &str, planner: Planner<'_>) -> Outcome {
+pub fn carry_out(
+    ground: &Ground,
+    output: &report::Options,
+    consent: &Consent,
+    verb: &str,
+    again: report::Again<'_>,
+    planner: Planner<'_>,
+) -> Outcome {
     let started = std::time::Instant::now();
     let environment = &ground.site.environment.name;
     let fleet = ground.fleet();
@@ -184,7 +211,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
         screen.clear();
         crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
         let reports = crew.end();
-        report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+        report::summary(&reports, started.elapsed(), again, output);
         return Ok(code(report::exit_code(&reports)));
     }
     let app = &apps[&seen[0].0];
@@ -205,6 +232,8 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
             return give_up(crew, Err(stop));
         }
         screen.show(output, plan.names());
+        let name = plan.version.name();
+        crew.about(&if plan.id.as_str().ends_with(&name) { plan.id.to_string() } else { format!("{} {name}", plan.id) });
         // Another run may have been there since the hosts were looked at. From here on none can.
         if !crew.hold() {
             break plan;
@@ -236,7 +265,7 @@ pub fn carry_out(ground: &Ground, output: &report::Options, consent: &Consent, v
     }
     screen.clear();
     let reports = crew.end();
-    report::summary(&reports, started.elapsed(), report::Again::Everywhere(again), output);
+    report::summary(&reports, started.elapsed(), again, output);
     report::deployed(&plan, Some(&outcome), started.elapsed(), output);
     Ok(match (&outcome, code(report::exit_code(&reports))) {
         (run::Outcome::Live(_), code) => code,

@@ -10,6 +10,7 @@ use crate::deploy::plan::Archive;
 use crate::deploy::version::{self, Changes, Version};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Crew;
+use crate::report;
 use crate::resource::git_url::GitRef;
 use crate::shell::sha256;
 use crate::transport::http;
@@ -43,8 +44,9 @@ pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, live: Option<&str>
     Ok((Version { commit: resolved.commit, reference, changes }, None))
 }
 
-/// A commit of the repository that the current folder is in.
-pub fn local(app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
+/// A commit of the repository that `folder` is in.
+pub fn local(folder: &Path, app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
+    let git = |words: &[&str]| git(folder, words);
     let wanted = app.wanted()?;
     let name = match &wanted {
         GitRef::Head => "HEAD",
@@ -52,26 +54,33 @@ pub fn local(app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
     };
     let spec = format!("{name}^{{commit}}");
     let commit = String::from_utf8_lossy(&git(&["rev-parse", "--verify", "--end-of-options", &spec])?).trim().to_string();
-    let bytes = git(&["archive", "--format=tar.gz", &commit])?;
+    // The whole of it, from whichever of its folders.
+    let top = String::from_utf8_lossy(&git(&["rev-parse", "--show-toplevel"])?).trim_end().to_string();
+    let bytes = self::git(Path::new(&top), &["archive", "--format=tar.gz", &commit])?;
+    let changed = String::from_utf8_lossy(&git(&["status", "--porcelain"])?).lines().count();
     let mut changes = None;
     if let Some(live) = live.filter(|live| live.len() >= 40) {
         let script = version::between(live, &commit, &app.migrations);
-        let output = Command::new("/bin/sh").args(["-c", script.text()]).stdin(Stdio::null()).output();
+        let output = Command::new("/bin/sh").args(["-c", script.text()]).current_dir(folder).stdin(Stdio::null()).output();
         changes = output.ok().and_then(|output| version::changes(&String::from_utf8_lossy(&output.stdout)));
     }
     let reference = if name == "HEAD" { String::new() } else { name.to_string() };
-    Ok((Version { commit, reference, changes }, Some(Archive { bytes: bytes.into(), strip: false })))
+    let left_out = match changed {
+        0 => String::new(),
+        changed => format!(", without what is not committed there ({})", report::count(changed, "file")),
+    };
+    let archive = Archive { bytes: bytes.into(), strip: false, from: format!("{top}{left_out}") };
+    Ok((Version { commit, reference, changes }, Some(archive)))
 }
 
-fn git(words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
-    let output = Command::new("git").args(words).stdin(Stdio::null()).output().map_err(|error| {
-        Diagnostic::error(format!("git cannot run here: {error}")).help("`--from-local` takes a commit of the repository that you are in")
-    })?;
+fn git(folder: &Path, words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+    let help = "`--from-local` takes a commit of the repository that you are in, `--from-local=FOLDER` of another one";
+    let output = Command::new("git").arg("-C").arg(folder).args(words).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| Diagnostic::error(format!("git cannot run here: {error}")).help(help))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(Diagnostic::error(format!("git {}: {}", words[0], String::from_utf8_lossy(&output.stderr).trim()))
-        .help("`--from-local` takes a commit of the repository that you are in"))
+    Err(Diagnostic::error(format!("git {}: {}", words[0], String::from_utf8_lossy(&output.stderr).trim())).help(help))
 }
 
 /// An archive, from a file or an address; with a SHA-256 it must have.
@@ -86,7 +95,7 @@ pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
     }
     let name = place.rsplit('/').next().unwrap_or(place).split(['?', '#']).next().unwrap_or_default().to_string();
     let version = Version { commit: found, reference: name, changes: None };
-    Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into() })))
+    Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into(), from: String::new() })))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {

@@ -54,6 +54,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     std::fs::read(path).map_err(|error| Diagnostic::error(format!("{} cannot be read: {error}", path.display())))
 }
 
+fn read_encrypted(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    let bytes = read(path)?;
+    if age_file::looks_encrypted(&bytes) {
+        return Ok(bytes);
+    }
+    let what = path.display();
+    Err(Diagnostic::error(format!("{what} is not encrypted")).help(format!("it should be? `hoist secrets encrypt {what}`")))
+}
+
 fn store_of<'a>(project: &'a Project, named: Option<String>, file: &Path) -> Result<Store<'a>, Diagnostic> {
     let name = named.or_else(|| rekey::environment_of(project.layout.root(), file)).ok_or_else(|| {
         Diagnostic::error(format!("{} is not below environments/, so for whom?", file.display())).help("name the environment: `env=NAME`")
@@ -91,7 +100,7 @@ pub fn encrypt(args: &Encrypt) -> Result<(), Stop> {
 pub fn decrypt(args: &Decrypt) -> Result<(), Stop> {
     let (project, named, words) = args.place.project(&args.words)?;
     let file = one(&words)?;
-    let bytes = read(&file)?;
+    let bytes = read_encrypted(&file)?;
     let plaintext = store::decrypt(&bytes, project.identities()?, &file.display().to_string(), || recipients(&project, named, &file))?;
     match &args.output {
         None => report::reveal(plaintext.expose()),
@@ -113,7 +122,7 @@ pub fn decrypt(args: &Decrypt) -> Result<(), Stop> {
 pub fn edit(project: &Project, file: &Path) -> Result<(), Stop> {
     let what = file.display().to_string();
     let store = store_of(project, None, file)?;
-    let bytes = read(file)?;
+    let bytes = read_encrypted(file)?;
     let plaintext = store::decrypt(&bytes, project.identities()?, &what, || store.recipients())?;
     let text = plaintext.into_text().ok_or_else(|| {
         Diagnostic::error(format!("{what} holds no text, so no editor can open it")).help("`hoist secrets decrypt FILE --output OTHER`")

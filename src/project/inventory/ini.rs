@@ -259,7 +259,7 @@ mod tests {
         );
         let expected = [
             "hosts:1:6 `oops` is no variable of a host | behind the host come words `name=value`, then perhaps a comment with `#`",
-            "hosts:2:1 `-oProxyCommand=x` cannot be the name of a host | a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
+            "hosts:2:1 `-oProxyCommand=x` cannot be the name of a host | a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
             "hosts:3:1 a quote is not closed in this line | ",
             "hosts:4:1 unknown kind of section `hsots` | did you mean `hosts`?",
             "hosts:6:1 `[ web ]` is no section | write `[group]`, `[group:children]` or `[group:vars]`, without blanks",
@@ -267,7 +267,7 @@ mod tests {
             "hosts:14:1 `b` sets no variable | write `name=value`",
             "hosts:15:1 `c-d` cannot be the name of a variable | write `c_d`: letters, digits and `_`, no digit in front",
             "hosts:16:1 `groups` is a name that hoist sets itself | choose another name",
-            "hosts:17:1 `a/b` cannot be the name of a group | a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
+            "hosts:17:1 `a/b` cannot be the name of a group | a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
             "hosts:20:1 the port 99 would be ignored, as `web1` was named before | write the port there, or `ansible_port=99`",
             "hosts:20:9 `env` is a name that hoist sets itself | choose another name",
             "hosts:21:2 the invisible character `\\u{2028}` | remove it",

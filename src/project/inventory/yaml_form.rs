@@ -120,8 +120,8 @@ mod tests {
             "hosts.yml:2:3 unknown key `host` in the group `all` | did you mean `hosts`?",
             "hosts.yml:5:14 `hosts` of the group `web` must be a mapping (`name: value` lines), this is a list | write `name:` lines, without `-`; what belongs to a name stands below it",
             "hosts.yml:9:14 the variables of the host `pg2` must be a mapping (`name: value` lines), this is a number | ",
-            "hosts.yml:8:9 `pg 1` cannot be the name of a host | a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
-            "hosts.yml:10:5 `a;b` cannot be the name of a group | a name starts with a letter, a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
+            "hosts.yml:8:9 `pg 1` cannot be the name of a host | a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
+            "hosts.yml:10:5 `a;b` cannot be the name of a group | a name starts with a letter (a-z, A-Z), a digit or `_` and goes on with these, `.` and `-`; 253 characters at most",
             "hosts.yml:11:5 `all` can be no child: every group is a child of it | ",
             "hosts.yml:12:8 the group `count` must be a mapping (`name: value` lines), this is a number | a group has `hosts:`, `children:` and `vars:`",
         ];

@@ -6,8 +6,8 @@ use crate::engine::{Step, Verdict};
 use crate::report::diff::{self, Depth};
 use crate::report::style::{BLUE, CYAN, DIM, ERROR, GREEN, RED, YELLOW, paint};
 use crate::report::terminal::escape;
-use crate::report::words::handler;
-use crate::resource::{Action, Change, Unreadable};
+use crate::report::words::{about, handler};
+use crate::resource::{Action, Change};
 
 /// The lines of a step; `None` when there is nothing to say of it.
 pub fn text(step: &Step, verdict: &Verdict, depth: Depth) -> Option<String> {
@@ -15,21 +15,20 @@ pub fn text(step: &Step, verdict: &Verdict, depth: Depth) -> Option<String> {
         Verdict::Same | Verdict::PerhapsSame | Verdict::Elsewhere => return None,
         Verdict::Change(change) => (format!("  {}", action(change.action)), changes(step, change, depth)),
         Verdict::Perhaps(change) => (format!(" {}{}", paint(BLUE, "?"), action(change.action)), changes(step, change, depth)),
+        // What to do about it is no help: the changes before it are what is done.
         Verdict::Later(unreadable) => {
-            (format!("  {}", paint(BLUE, "?")), said("can only be read after these changes:", Style::new(), unreadable))
+            (format!("  {}", paint(BLUE, "?")), said("can only be read after these changes:", Style::new(), &unreadable.message))
         }
         Verdict::Failed(unreadable) => {
-            let mut lines = said("error:", ERROR, unreadable);
+            let mut lines = said("error:", ERROR, &unreadable.message);
+            lines.extend(unreadable.help.iter().map(|help| format!("help: {}", escape(help))));
             lines.push(paint(DIM, format!("at {}", escape(step.span.to_string()))));
             (format!("  {}", paint(ERROR, "x")), lines)
         }
     };
-    let what = format!("{} {}", step.resource.kind(), step.resource.subject());
-    let mut text = format!("{signs} {}", escape(&step.name));
-    if step.name != what {
-        text += &format!("  {}", paint(DIM, format!("({})", escape(what))));
-    }
-    text.push('\n');
+    let about =
+        about(&step.name, step.resource.kind(), &step.resource.subject()).map(|about| format!("  {}", paint(DIM, format!("({about})"))));
+    let mut text = format!("{signs} {}{}\n", escape(&step.name), about.unwrap_or_default());
     text.extend(body.into_iter().map(|line| format!("      {line}\n")));
     Some(text)
 }
@@ -44,7 +43,7 @@ fn action(action: Action) -> String {
 }
 
 fn changes(step: &Step, change: &Change, depth: Depth) -> Vec<String> {
-    let mut lines = diff::lines(change, depth);
+    let mut lines = diff::lines(change, &step.resource.subject(), depth);
     if step.once.is_some() {
         lines.push(paint(DIM, "once, for all hosts of the play"));
     }
@@ -55,8 +54,6 @@ fn changes(step: &Step, change: &Change, depth: Depth) -> Vec<String> {
     lines
 }
 
-fn said(what: &str, style: Style, unreadable: &Unreadable) -> Vec<String> {
-    let first = format!("{} {}", paint(style, what), escape(&unreadable.message));
-    let help = unreadable.help.iter().map(|help| format!("help: {}", escape(help)));
-    std::iter::once(first).chain(help).collect()
+fn said(what: &str, style: Style, message: &str) -> Vec<String> {
+    vec![format!("{} {}", paint(style, what), escape(message))]
 }

@@ -16,7 +16,7 @@ fn shown(hosts: &[HostPlan<'_>]) -> String {
 /// nginx on a fresh host; its configuration names `user`.
 fn nginx(user: &str) -> PlayPreview {
     let conf = rewrite("/etc/nginx/nginx.conf", "user www;\n", &format!("user {user};\n")).attribute("mode", "0644", "0600");
-    let gone = Unreadable::new("the unit `nginx.service` is not there yet");
+    let gone = Unreadable::new("the unit `nginx.service` is not there yet").help("is the name right?");
     let reload = |step| notifying(step, &["nginx/reload nginx"]);
     let site = step("nginx", 5, "the default site is gone", "file", "/etc/nginx/sites-enabled/default");
     play(
@@ -72,7 +72,7 @@ Plan: 1 host, 1 to create, 1 to change, 1 handler; 1 as wanted; 3 to be read aga
 fn equal_parts_of_several_hosts_are_told_once() {
     let motd = |text: &str| (step("common", 2, "motd", "copy", "/etc/motd"), Verdict::Change(rewrite("/etc/motd", "", text)));
     let user = |number| (step("common", 5, &format!("user {number}"), "user", number), Verdict::Change(change(Action::Create)));
-    let run = || (step("app", 2, "build", "command", "make"), Verdict::Change(change(Action::Run).note("make")));
+    let run = || (step("app", 2, "build", "command", "make"), Verdict::Change(change(Action::Run).note("make").note("in /srv/app")));
     let one = [play(0, vec![motd("a\n"), user("x"), user("y"), run()], vec![])];
     let two = [play(0, vec![motd("b\n"), user("y"), run()], vec![]), play(2, vec![run()], vec![])];
     let names = ["web1", "web2", "web3", "web4", "web5"];
@@ -107,12 +107,12 @@ all 5 hosts:
 
   role app
   ! build  (command make)
-      make
+      in /srv/app
 
 web4:
   role app
   ! build  (command make)
-      make
+      in /srv/app
 
 Plan: 5 hosts, 9 to create, 5 to change, 6 to run; 0 as wanted
 "

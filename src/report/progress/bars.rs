@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::{Event, Phase};
 use crate::report::terminal::escape;
-use crate::report::words::count;
+use crate::report::words::{about, count};
 
 const VISIBLE: usize = 12;
 /// Characters of a step that are shown beside its output.
@@ -17,6 +17,18 @@ const BESIDE_OUTPUT: usize = 40;
 /// A step that printed nothing for so long is told to be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(125);
+
+/// The bars that are on the terminal now.
+static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Prints something, while the bars, if there are any, are out of the way. From any thread.
+pub fn aside(print: impl FnOnce()) {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(multi) => multi.suspend(print),
+        None => print(),
+    }
+}
 
 /// The bars of a run.
 pub struct Bars(Mutex<State>);
@@ -43,9 +55,11 @@ struct Host {
 }
 
 impl Bars {
-    /// For these hosts, on a terminal with so many rows.
-    pub fn new(hosts: &[String], rows: usize) -> Self {
+    /// For these hosts, on a terminal with so many columns and rows.
+    pub fn new(hosts: &[String], (columns, rows): (usize, usize)) -> Self {
+        super::quiet::quiet();
         let multi = MultiProgress::new();
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(multi.clone());
         let total = multi.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
         total.enable_steady_tick(TICK);
         let state = State {
@@ -53,18 +67,12 @@ impl Bars {
             total,
             all: hosts.len(),
             done: 0,
-            names: hosts.iter().map(|name| escape(name).width()).max().unwrap_or(0).min(30),
+            names: hosts.iter().map(|name| escape(name).width()).max().unwrap_or(0).min((columns / 3).max(10)),
             visible: VISIBLE.min(rows.saturating_sub(2)),
             hosts: Vec::new(),
         };
         state.show_total();
         Self(Mutex::new(state))
-    }
-
-    /// Prints something while the bars are out of the way.
-    pub fn suspended(&self, print: impl FnOnce()) {
-        let multi = self.0.lock().unwrap_or_else(PoisonError::into_inner).multi.clone();
-        multi.suspend(print);
     }
 
     /// Takes one event, from any thread.
@@ -76,10 +84,12 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         for bar in state.hosts.iter().filter_map(|host| host.bar.as_ref()).chain([&state.total]) {
             bar.finish_and_clear();
         }
+        super::quiet::restore();
     }
 }
 
@@ -120,7 +130,7 @@ impl State {
 
     /// Gives a bar to a host, above those of the hosts that began later.
     fn show(&mut self, at: usize) {
-        let template = format!("{{spinner}} {{prefix:{}.bold}} {{elapsed:>4.dim}} {{wide_msg}}{{silent:.yellow}}", self.names);
+        let template = format!("{{spinner}} {{prefix:{}!.bold}} {{elapsed:>4.dim}} {{wide_msg}}{{silent:.yellow}}", self.names);
         let heard = Arc::clone(&self.hosts[at].heard);
         // Asked with each drawing: the age of the last line grows while nothing happens.
         let silent = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -158,8 +168,9 @@ impl Host {
                 self.say(None);
                 self.restart();
             }
-            Event::StepStarted { name, number, of } => {
-                self.step = format!("{number}/{of} {}", escape(name));
+            Event::StepStarted { step, number, of } => {
+                let about = about(&step.name, step.kind, &step.subject).map(|about| format!(" ({about})")).unwrap_or_default();
+                self.step = format!("{number}/{of} {}{about}", escape(&step.name));
                 self.say(None);
                 self.restart();
             }

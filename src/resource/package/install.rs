@@ -45,7 +45,10 @@ impl Wanted {
             let start = version.strip_suffix('*').unwrap_or(version);
             if start.is_empty() || !start.chars().all(|c| c.is_ascii_alphanumeric() || ".+:~_-".contains(c)) {
                 let error = Diagnostic::error(format!("`{version}` is no version of `{plain}`")).at(span);
-                return Err(error.help("such as `nginx=1.22.1-9` or `nginx=1.22*`"));
+                return Err(error.help(match version.contains([' ', '=']) {
+                    true => "what a kind takes is a mapping: `package: { name: nginx, state: present }`",
+                    false => "such as `nginx=1.22.1-9` or `nginx=1.22*`",
+                }));
             }
             if state != State::Present {
                 return Err(Diagnostic::error(format!("`{text}` asks for a version, which only goes with `state: present`")).at(span));

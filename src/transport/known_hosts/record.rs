@@ -22,7 +22,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub fn record(file: &Path, host: &str, port: u16, key: &PublicKey) -> Result<(), Failure> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let failed = |error: io::Error| {
-        Failure::new(Cause::HostKey, format!("the host key cannot be recorded: `{}`: {error}", file.display()))
+        Failure::new(Cause::HostKey, format!("the host key cannot be recorded: `{}`: {error}", super::shown(file)))
             .remedy("make the file writable, or add this line to it:")
             .remedy(line(host, port, key))
     };

@@ -75,7 +75,7 @@ fn files_that_do_not_exist_are_empty_and_garbage_is_counted() {
     std::fs::write(&file, b"garbage\nh ssh-ed25519 \xff\n\xe9\n").expect("written");
     let hosts = KnownHosts::read(&[folder.path().join("none"), file.clone(), folder.path().into()]);
     assert_eq!(hosts.remarks().len(), 2);
-    assert_eq!(hosts.remarks()[0], format!("3 lines of `{}` skipped that are not host keys, the first is line 1", file.display()));
+    assert_eq!(hosts.remarks()[0], format!("3 lines of `{}` were skipped: they are no host keys, the first is line 1", file.display()));
     assert!(hosts.remarks()[1].contains("cannot be read"));
 }
 

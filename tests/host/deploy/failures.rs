@@ -49,9 +49,19 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     failed(&shop, &taken, &[&third.name, "port 8001 is taken by something else"], "one");
     third.sh("systemctl stop taken");
 
-    // All of them are gone when one is good.
+    // All of them are gone when one is good, and still told of.
     shop.deploy("three");
     shop.is_tidy();
+    let listed = shop.hoist(&["releases", "env=test"]);
+    let states: Vec<&str> = listed.stdout.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(states.first(), Some(&"live"), "{listed}");
+    assert!(states.len() > 5 && states[1..states.len() - 1].iter().all(|state| *state == "failed"), "{listed}");
+    let history = shop.hoist(&["history", "env=test"]);
+    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test  ")).collect();
+    assert!(
+        runs.len() > 15 && runs.iter().all(|run| run.contains("-") && (run.contains(": done") || run.contains(": failed"))),
+        "{history}"
+    );
     assert_eq!(
         third.sh("ls /srv/shop/releases /var/lib/hoist/apps/shop/releases | grep -c -- -"),
         "4\n",
@@ -144,7 +154,7 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
     for run in [shop.try_deploy(&[]), back(&["--to", name.trim()])] {
         assert!(run.status == 3 && run.stdout.contains("is no link; move it away first"), "{run}");
     }
-    shop.machines[1].sh("cd /srv/shop; test -e current/precious; rm -r current; mv kept current");
+    shop.machines[1].sh("cd /srv/shop; test -e current/precious && rm -r current; mv kept current");
     shop.deploy("five");
 }
 
@@ -152,18 +162,18 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
 #[test]
 fn failed_deploys_never_push_out_the_last_good_release() {
     let Some(shop) = Shop::up(1) else { return };
-    shop.settings("app_keep: 1\n");
+    shop.settings("app_keep: 0\n");
     shop.deploy("one");
     shop.deploy("two");
     let machine = &shop.machines[0];
     machine.sh("echo sick >/etc/shop-sick");
     for number in 0..10 {
         // Some are never complete, some fail when they are started.
-        shop.settings(if number % 3 == 0 { "app_keep: 1\n" } else { "app_keep: 1\napp_build: [node build.js, 'false']\n" });
+        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 0\napp_build: [node build.js, 'false']\n" });
         shop.commit("sick");
         assert_eq!(shop.try_deploy(&[]).status, 3);
     }
-    shop.settings("app_keep: 1\n");
+    shop.settings("app_keep: 0\n");
     assert_eq!(shop.current(), ["two"]);
     let back = shop.hoist(&["rollback", "env=test", "--yes"]);
     assert_eq!((back.status, shop.answers("/")), (0, shop.each("one")), "{back}");

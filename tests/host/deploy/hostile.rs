@@ -46,7 +46,7 @@ fn a_hostile_repository_stays_in_its_release_and_runs_nothing() {
     shop.settings("app_repo: /home/app/shop.git\n");
     let run = shop.hoist(&["deploy", "env=test", "--yes"]);
     assert_eq!((run.status, shop.answers("/")), (0, shop.each("two")), "{run}");
-    assert!(!run.stdout.contains('\u{1b}'), "what a commit says is escaped: {run:?}", run = run.stdout);
+    assert!(!run.stdout.contains('\u{1b}') && run.stdout.contains(r"hostile \x1b[2J"), "what a commit says is escaped: {run}");
     machine.sh("test ! -e /tmp/canary && test ! -e /etc/hostile && test ! -e /home/app/hostile");
     assert_eq!(
         machine.sh("cd /srv/shop/current/; stat -c '%F %U %a' .env REVISION; ls evil | wc -l; cat ./-rf"),
@@ -76,19 +76,25 @@ const ARCHIVES: &[(&str, &str, &str)] = &[
     ("dotdot", "put('../../../../../../tmp/g09-dotdot')", ""),
     ("absolute", "put('/tmp/g09-absolute')", ""),
     ("link", "link('way', '/tmp'); put('way/g09-link')", ""),
-    ("hardlink", "t.addfile(info('passwd', type=tarfile.LNKTYPE, linkname='/etc/passwd')); put('passwd')", ""),
+    ("hardlink", "t.addfile(info('passwd', type=tarfile.LNKTYPE, linkname='/etc/passwd'))", ""),
+    ("hardlink-written", "t.addfile(info('passwd', type=tarfile.LNKTYPE, linkname='/etc/passwd')); put('passwd')", ""),
     ("device", "t.addfile(info('device', type=tarfile.CHRTYPE, devmajor=1, devminor=3))", ""),
     ("pipe", "t.addfile(info('pipe', type=tarfile.FIFOTYPE))", "which is no plain file"),
     ("setuid", "put('setuid', mode=0o6755)", ""),
     ("revision", "link('REVISION', '/home/app/g09-revision')", ""),
     ("environment", "link('.env', '/etc/g09-environment')", ""),
     ("bomb", "t.addfile(info('bomb', size=40 << 20), io.BytesIO(bytes(40 << 20)))", "unpacks to more than app_archive_max_mb"),
-    ("nothing", "t.close(); open(sys.argv[1], 'r+b').truncate(300)", ""),
+    ("nothing", "t.close(); raw.close(); open(sys.argv[1], 'r+b').truncate(300)", "end of file"),
+    // What it needs is there; what lies behind is not.
+    ("torn", "noise('last', 1 << 20); t.close(); raw.close(); open(sys.argv[1], 'r+b').truncate(500000)", "Unexpected EOF"),
+    // And the same between two files, which tar takes for an end.
+    ("torn-between", "noise('pad', -(raw.tell() + 512) % 65536); torn(); raise SystemExit", "the archive is torn"),
 ];
 
 const PYTHON: &str = r#"
-import io, sys, tarfile
-t = tarfile.open(sys.argv[1], "w:gz")
+import gzip, io, random, sys, tarfile, zlib
+raw = gzip.open(sys.argv[1], "wb")
+t = tarfile.open(fileobj=raw, mode="w")
 for name in ("server.py", "worker.js", "build.js", "VERSION"): t.add(name)
 def info(name, **more):
     i = tarfile.TarInfo(name)
@@ -96,6 +102,12 @@ def info(name, **more):
     return i
 def put(name, mode=0o644): t.addfile(info(name, size=6, mode=mode), io.BytesIO(b"canary"))
 def link(name, to): t.addfile(info(name, type=tarfile.SYMTYPE, linkname=to))
+def noise(name, size): t.addfile(info(name, size=size), io.BytesIO(random.Random(1).randbytes(size)))
+def torn():
+    raw.close()
+    whole = gzip.open(sys.argv[1]).read()
+    some = zlib.compressobj(wbits=31)
+    open(sys.argv[1], "wb").write(some.compress(whole) + some.flush(zlib.Z_FULL_FLUSH))
 "#;
 
 // G09
@@ -111,7 +123,7 @@ fn a_hostile_archive_stays_in_its_release() {
         let file = format!("{}/environments/{name}.tar.gz", shop.project.folder.path().display());
         let python = Command::new("python3").args(["-", &file]).current_dir(shop.project.folder.path()).stdin(Stdio::piped()).spawn();
         let mut python = python.expect("python3 starts");
-        write!(python.stdin.take().expect("a pipe"), "{PYTHON}{made}\nt.close()\n").expect("python3 reads");
+        write!(python.stdin.take().expect("a pipe"), "{PYTHON}{made}\nt.close()\nraw.close()\n").expect("python3 reads");
         assert!(python.wait().expect("it ends").success(), "{name}");
         let live = shop.current();
         let run = shop.hoist(&["deploy", "env=test", "--yes", "--archive", &file]);
@@ -120,7 +132,7 @@ fn a_hostile_archive_stays_in_its_release() {
             0 => assert!(refused.is_empty() && shop.current() == [*name], "{name}: {run}"),
             status => assert!(status == 3 && run.stdout.contains(refused) && shop.current() == live, "{name}: {run}"),
         }
-        machine.sh("set -e; test -z \"$(find /tmp /etc /home -name 'g09-*'; find /srv -perm /6000)\"; sha256sum -c --quiet /tmp/before");
+        machine.sh("set -e; test -z \"$(find /tmp /etc /home -name 'g09-*'; find /srv -perm /6000; find /srv -type b -o -type c -o -type p -o -type f -links +1)\"; sha256sum -c --quiet /tmp/before");
         assert_eq!(shop.answers("/"), shop.current(), "{name}");
     }
 }
@@ -198,7 +210,7 @@ fn a_repository_on_the_host_that_is_broken_or_of_somebody_else_switches_nothing(
     let run = deploy();
     assert_eq!((run.status, shop.current()), (3, shop.each("one")), "{run}");
     assert!(run.stdout.contains("belongs to another user") || run.stdout.contains("may not write"), "{run}");
-    machine.sh(&format!("test ! -e /tmp/g08; chown -R app {cache}"));
+    machine.sh(&format!("test ! -e /tmp/g08 && chown -R app {cache}"));
     // G11: objects that are torn: refused, with what git says; what is live stays.
     machine.sh(&format!("cd {cache}/.git/objects; for f in $(find . -type f); do chmod u+w $f; truncate -s 5 $f; done; chown -R app ."));
     let run = deploy();
@@ -208,4 +220,25 @@ fn a_repository_on_the_host_that_is_broken_or_of_somebody_else_switches_nothing(
     let run = deploy();
     assert_eq!((run.status, shop.current(), shop.answers("/")), (0, shop.each("two"), shop.each("two")), "{run}");
     machine.sh("test ! -e /tmp/g08");
+    // A commit of which git can hand out a part, which ends where tar takes it for all.
+    let padded = Command::new("python3").args(["-c", PADDED]).current_dir(shop.project.folder.path()).status().expect("python3 runs");
+    assert!(padded.success());
+    push("three");
+    let run = deploy();
+    assert_eq!((run.status, shop.current()), (0, shop.each("three")), "{run}");
+    let last = shop.git(&["rev-parse", "HEAD:zz"]);
+    machine.sh(&format!("set -e; cd {cache}/.git/objects/{}; chmod u+w {1}; truncate -s 5 {1}", &last[..2], &last[2..]));
+    let live = machine.sh("readlink /srv/shop/current");
+    let run = shop.hoist(&["deploy", "env=test", "--yes", "--git-version=main", "--redeploy"]);
+    assert!(run.status == 3 && run.stdout.contains("git could not hand out the whole commit"), "{run}");
+    assert_eq!((machine.sh("readlink /srv/shop/current"), shop.answers("/")), (live, shop.each("three")), "{run}");
 }
+
+/// Adds a file so that the next one in an archive of the commit begins a block of tar's, and that next one.
+const PADDED: &str = r#"
+import io, subprocess, tarfile
+last = tarfile.open(fileobj=io.BytesIO(subprocess.check_output(["git", "archive", "HEAD"]))).getmembers()[-1]
+end = last.offset_data + (last.size + 511) // 512 * 512
+open("x-pad", "w").write("x" * (-(end + 512) % 10240))
+open("zz", "w").write("the rest\n")
+"#;

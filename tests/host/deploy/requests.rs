@@ -58,7 +58,7 @@ fn no_request_is_lost(deploys: usize, rollbacks: usize, threads: usize, pause: D
     let Some(shop) = Shop::up(3) else { return };
     shop.settings(
         "app_processes:
-  web: { command: python3 server.py $PORT, port: 8000, health: { path: /health }, drain: 20, stop_timeout: 5 }
+  web: { command: python3 server.py $PORT, port: 8000, health: { path: /health }, drain: 20, stop_timeout: 5, environment: { SLOW_START: 3 } }
   worker: { command: node worker.js, startsecs: 1, stop_timeout: 5 }
 ",
     );

@@ -55,6 +55,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
+# A process that is there does not answer yet.
+time.sleep(float(os.environ.get("SLOW_START", 0)))
 if os.path.exists("crash"):
     sys.exit("this version cannot even start")
 Server(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()

@@ -1,6 +1,6 @@
 //! Two names of the inventory for one host: what one of them gets, the other one gets, too, and they wait for each other's lock.
 
-use super::load::SiteHost;
+use super::SiteHost;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::{ConnectionKind, Inventory};
 

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::apply::{self, StepResult, StepStatus};
-use super::host::{self, HostFailure};
-use super::plan::Planned;
-use super::step::Step;
-use super::worker::Worker;
+use super::Worker;
+use crate::engine::plan::Planned;
+use crate::engine::{HostFailure, Step, StepResult, StepStatus, host, journal};
 use crate::shell::Answer;
 use crate::transport::{Cause, Failure};
 
@@ -15,7 +13,7 @@ const RECONNECT: Duration = Duration::from_secs(60);
 
 impl Worker<'_> {
     /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    pub(super) fn mend(&mut self) -> Result<String, Failure> {
+    pub(in crate::engine) fn mend(&mut self) -> Result<String, Failure> {
         let started = Instant::now();
         let lock = |failure: HostFailure| match failure {
             HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
@@ -27,7 +25,7 @@ impl Worker<'_> {
                 .and_then(|(line, _)| {
                     self.line = line;
                     self.lock(RECONNECT.as_secs()).map_err(lock)?;
-                    let answers = self.line.session.ask(apply::read_journal().text())?;
+                    let answers = self.line.session.ask(journal::read().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
                 });
             match attempt {

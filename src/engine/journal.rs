@@ -1,0 +1,122 @@
+//! What a run keeps on the host while it works: the lock, the journal of its steps, the handlers that are due, and a line in
+//! the history at its end. All of it are scripts.
+
+use super::{aside, switch};
+use crate::shell::Script;
+
+/// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
+/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds).
+///
+/// Frame `lock` has status 73 when another run holds the lock, and prints who.
+pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b lock; hoist_run={}; hoist_locked=1", &[run]);
+    // A link or somebody else's folder in its place would lead root astray.
+    script.line(
+        "if mkdir -p -m 700 \"$hoist_state\" && [ ! -L \"$hoist_state\" ] && [ -O \"$hoist_state\" ] && chmod 700 \"$hoist_state\"; then",
+        &[],
+    );
+    // Whatever else stands in its place: a link would lead elsewhere, a pipe would hang.
+    script.line(
+        "  if [ -L \"$hoist_state/lock\" ] || [ ! -f \"$hoist_state/lock\" ] || [ ! -O \"$hoist_state/lock\" ]; then rm -rf \"$hoist_state/lock\"; fi",
+        &[],
+    );
+    // A shell whose `exec` fails ends, so it is tried before.
+    script.line("  if ! : >>\"$hoist_state/lock\"; then hoist_locked=1", &[]);
+    script.line("  elif exec 9>>\"$hoist_state/lock\"; flock -w {} 9; then", &[&wait.to_string()]);
+    script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
+    script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
+    script.line("fi", &[]);
+    script.line("if [ \"$hoist_locked\" = 0 ]; then", &[]);
+    script.line("  trap '' PIPE; trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"", &[]);
+    script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
+    // The process group, for a run that is to be ended: pid (sh) state parent group.
+    script.line(
+        "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
+        &[],
+    );
+    script.append(&switch::leave_none(id)).append(&aside::tidy()).append(&history());
+    script.line("fi", &[]);
+    script.line("hoist_e lock \"$hoist_locked\"", &[]);
+    script
+}
+
+/// What writes a line into the history: `hoist_history RUN RESULT`. Each line carries the hash of the one before.
+fn history() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_history() {", &[]);
+    script.line("  hoist_before=$(tail -n 1 \"$hoist_state/history.log\" 2>/dev/null | sha256sum | cut -c 1-64)", &[]);
+    script
+        .line("  printf '%s\\t%s\\t%s\\t%s\\n' \"$(date -u +%FT%TZ)\" \"$1\" \"$2\" \"$hoist_before\" >>\"$hoist_state/history.log\"", &[]);
+    script.line("}", &[]);
+    script
+}
+
+/// Starts the journal of a run: what follows in it are the steps as they begin and end. One that is there is of a run that
+/// could not say itself what became of it, so the history is told here.
+pub(super) fn start(id: &str) -> Script {
+    let mut script = Script::new();
+    script.line("# fault", &[]);
+    script.line("if read -r hoist_1 hoist_2 hoist_left <\"$hoist_state/journal\"; then", &[]);
+    script.line("  hoist_history \"${hoist_left% since *}\" \"did not come to its end; begun ${hoist_left##* since }\"", &[]);
+    script.line("fi 2>/dev/null", &[]);
+    script.line("# fault", &[]);
+    script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);
+    script
+}
+
+/// Ends the run: nothing is left to do, so the journal goes; a line of the history says what became of it.
+pub(super) fn finish(result: &str) -> Script {
+    let mut script = Script::new();
+    script.line("# fault", &[]);
+    script.line("hoist_history \"$hoist_run\" {}", &[result]);
+    script.line("# fault", &[]);
+    script.line("rm -f \"$hoist_state/journal\"", &[]);
+    script.line("# fault", &[]);
+    script
+}
+
+/// Prints the journal, in the frame `journal`.
+pub(super) fn read() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b journal; cat \"$hoist_state/journal\" 2>/dev/null; hoist_e journal $?", &[]);
+    script
+}
+
+/// Tells the shell that works to stop before its next step.
+pub(super) fn stop() -> Script {
+    let mut script = Script::new();
+    script.line(": >\"$hoist_stage/stop\"", &[]);
+    script
+}
+
+/// Ends the steps that run, at once: everything in the process group that holds the lock.
+pub(super) fn kill() -> Script {
+    let mut script = Script::new();
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM \"-$hoist_group\"", &[]);
+    script
+}
+
+/// Writes a handler into the journal on the host, before the change that asks for it (law 5).
+pub(super) fn pend(key: &str) -> Script {
+    let mut script = Script::new();
+    let file = aside::name(key);
+    script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
+    script.line("# fault", &[]);
+    script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
+    script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
+    script
+}
+
+/// Takes handlers out of the journal: they have run. What was put aside for them goes last, for it is nobody's then.
+pub(super) fn forget(keys: &[String]) -> Script {
+    let mut script = Script::new();
+    for key in keys {
+        script.line("# fault", &[]);
+        script.line("rm -f \"$hoist_pending/\"{}", &[&aside::name(key)]);
+        script.line("rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key)]);
+    }
+    script.line("# fault", &[]);
+    script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
+    script
+}

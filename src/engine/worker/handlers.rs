@@ -1,0 +1,71 @@
+//! The handlers of a play: those that an earlier run left behind first, those that were notified at its end.
+
+use std::sync::Arc;
+
+use super::{Worker, add};
+use crate::engine::journal;
+use crate::engine::plan::Planned;
+use crate::engine::{Handler, HostFailure, Step, StepStatus};
+
+impl Worker<'_> {
+    /// Runs steps, and the handlers that are due before and behind them.
+    pub(super) fn all(&mut self, steps: &[Step], planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
+        let handlers = Arc::clone(&self.handlers);
+        // What an earlier run left behind comes first.
+        let (left, others): (Vec<String>, Vec<String>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
+        self.pending = others;
+        let (before, due) = self.catch_up(&handlers, left)?;
+        let mut notified = self.steps(steps, planned.filter(|_| !before && !self.moved))?;
+        add(&mut notified, &due);
+        self.handle(&handlers, &mut notified)?;
+        Ok(())
+    }
+
+    /// Runs the handlers that an earlier run left behind; whether there were any, and those that are still due. One that
+    /// fails stops nothing yet: this run may be the one that repairs its cause, such as a file that `nginx -t` refuses.
+    fn catch_up(&mut self, handlers: &[Handler], mut left: Vec<String>) -> Result<(bool, Vec<String>), HostFailure> {
+        match self.handle(handlers, &mut left) {
+            Ok(any) => Ok((any, Vec::new())),
+            Err(HostFailure::Step(_) | HostFailure::RolledBack(_) | HostFailure::Plan(_)) => {
+                self.report.results.retain(|result| !matches!(result.status, StepStatus::Failed(_)));
+                self.members.clear();
+                left.retain(|key| self.report.pending.contains(key));
+                Ok((true, left))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Runs the notified handlers, in the order of the roles; true when there were any. A handler that notifies
+    /// another one is followed by it.
+    fn handle(&mut self, handlers: &[Handler], notified: &mut Vec<String>) -> Result<bool, HostFailure> {
+        let mut any = false;
+        for handler in handlers {
+            if !notified.contains(&handler.key) {
+                continue;
+            }
+            any = true;
+            let more = match self.steps(&handler.steps, None) {
+                Err(failure @ HostFailure::RolledBack(_)) => {
+                    self.rolled_back(&handler.key);
+                    return Err(failure);
+                }
+                ran => ran?,
+            };
+            notified.extend(more);
+            self.ask(journal::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
+            self.report.pending.retain(|key| *key != handler.key);
+        }
+        Ok(any)
+    }
+
+    /// The set of this handler is back as it was, so nothing is due for it.
+    fn rolled_back(&mut self, key: &String) {
+        self.report.pending.retain(|pending| pending != key);
+        for (at, _) in self.members.iter().filter(|(_, sets)| sets.contains(key)) {
+            self.report.results[*at].status = StepStatus::RolledBack;
+            self.report.taken_back += 1;
+        }
+    }
+}
