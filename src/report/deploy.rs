@@ -135,7 +135,10 @@ pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> Str
             let switch = if several { format!("; all hosts switched within {} ms", spread.as_millis()) } else { String::new() };
             format!("\n{} {what} in {}{switch}\n", paint(GREEN, "live:"), time(elapsed))
         }
-        Some(Outcome::NotBegun) => format!("\n{} nothing was begun\n", paint(ERROR, "not deployed:")),
+        Some(Outcome::NotBegun) => {
+            let what = if plan.rollback { "not rolled back:" } else { "not deployed:" };
+            format!("\n{} nothing was begun\n", paint(ERROR, what))
+        }
         Some(Outcome::Untouched) if plan.follows() => format!("\n{} what was live still is\n", paint(ERROR, "not deployed:")),
         Some(Outcome::Reverted) if plan.follows() => format!("\n{} every host is back at what was live\n", paint(ERROR, "rolled back:")),
         Some(Outcome::Untouched | Outcome::Reverted) => {

@@ -246,7 +246,12 @@ pub fn carry_out(
         screen.clear();
         report::note("another run was there since this was planned, so it is planned anew");
     };
+    // A run that does not come to begin, for another one holds the lock, is nothing to tell.
+    let begins = !crew.failed();
     let tell_others = |moment, text: String| {
+        if !begins {
+            return;
+        }
         let fields = serde_json::json!({
             "app": app.name, "environment": environment, "release": plan.id.as_str(), "commit": plan.version.commit, "ref": plan.version.reference,
             "who": plan.who, "hosts": plan.names(),

@@ -93,6 +93,12 @@ fn webhooks_are_told_and_one_that_fails_or_hangs_fails_nothing() {
     shop.commit("three");
     assert_eq!(shop.try_deploy(&[]).status, 3);
     assert_eq!(events(&take()), ["start", "success", "start", "rollback", "start", "failure"]);
+
+    // One that another run keeps from beginning is nothing to tell.
+    let lock = "/var/lib/hoist/lock";
+    shop.machines[0].sh(&format!("systemd-run -q flock {lock} sleep 600; while flock -n {lock} true; do sleep 0.1; done"));
+    assert_eq!(shop.try_deploy(&[]).status, 4);
+    assert_eq!(events(&take()), [""; 0]);
 }
 
 #[test]
