@@ -17,7 +17,8 @@ use crate::transport::Failure;
 /// The most that is kept of a line whose end has not come yet, in bytes.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// Runs the changes of `batch`, which is number `count` of the run; `through` steps were through before it, of `of` in all. Returns a result for each step that was started.
+/// Runs the changes of `batch`, which is number `count` of the run; `through` steps were through before it, of `of` in all.
+/// Returns a result for each step that was started.
 ///
 /// # Errors
 /// The line broke, or `tick` ended the wait; the results up to there are in the error, the last one as

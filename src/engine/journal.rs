@@ -53,12 +53,14 @@ fn history() -> Script {
 }
 
 /// Starts the journal of a run: what follows in it are the steps as they begin and end. One that is there is of a run that
-/// could not say itself what became of it, so the history is told here.
+/// could not say itself what became of it, so the history is told here, unless that was the last thing it did.
 pub(super) fn start(id: &str) -> Script {
     let mut script = Script::new();
     script.line("# fault", &[]);
     script.line("if read -r hoist_1 hoist_2 hoist_left <\"$hoist_state/journal\"; then", &[]);
-    script.line("  hoist_history \"${hoist_left% since *}\" \"did not come to its end; begun ${hoist_left##* since }\"", &[]);
+    script.line("  hoist_told=$(tail -n 1 \"$hoist_state/history.log\" | cut -f 2)", &[]);
+    script.line("  [ \"$hoist_told\" = \"${hoist_left% since *}\" ] ||", &[]);
+    script.line("    hoist_history \"${hoist_left% since *}\" \"did not come to its end; begun ${hoist_left##* since }\"", &[]);
     script.line("fi 2>/dev/null", &[]);
     script.line("# fault", &[]);
     script.line("printf 'run %s %s\\n' {} \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/journal\"", &[id]);

@@ -343,4 +343,19 @@ mod tests {
         let failure = session.look("hoist_b packages; sleep 304; hoist_e packages $?").expect_err("it is needed");
         assert_eq!(failure.to_string(), "silent: asked for its packages, it took longer than 1 s (`probe_timeout`), so that was ended");
     }
+
+    #[test]
+    fn nothing_is_left_of_what_looks_after_questions() {
+        let mut connection = LocalConnection::new();
+        let patience = Duration::from_secs(100_000 + u64::from(std::process::id()));
+        let (mut session, _) = Session::open(&mut connection, &Privilege::login(), patience, &|_| String::new()).expect("a shell");
+        for _ in 0..500 {
+            session.question("hoist_b a; : $(true); hoist_e a 0").expect("it goes on");
+        }
+        session.ask("sleep 0.1").expect("it goes on");
+        let sleeps = format!("sleep\0{}\0", patience.as_secs());
+        let processes = std::fs::read_dir("/proc").expect("there is one").flatten();
+        let left = processes.filter(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == sleeps.as_bytes()));
+        assert_eq!(left.count(), 0);
+    }
 }

@@ -57,7 +57,7 @@ fn the_host_ends_it_even_when_nobody_is_left() {
         .stderr(Stdio::null())
         .spawn()
         .expect("hoist starts");
-    machine.sh("for i in $(seq 200); do test -e /run/begun && exit; sleep 0.1; done; exit 1");
+    machine.wait_for("/run/begun");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     machine.sh("for i in $(seq 200); do pgrep -f '^sleep 300' >/dev/null || exit 0; sleep 0.1; done; exit 1");

@@ -41,10 +41,6 @@ fn end(child: Child) -> Run {
     Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-fn wait_for(machine: &Machine, path: &str) {
-    machine.sh(&format!("for i in $(seq 200); do test -e {path} && exit; sleep 0.1; done; exit 1"));
-}
-
 fn signal(child: &Child, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
 }
@@ -58,7 +54,7 @@ fn the_first_interruption_lets_the_step_finish() {
     for name in ["INT", "TERM", "HUP"] {
         machine.sh("rm -f /run/begun /run/ended /etc/after /var/slow /etc/before");
         let child = start(&project);
-        wait_for(&machine, "/run/begun");
+        machine.wait_for("/run/begun");
         signal(&child, name);
         let run = end(child);
         assert_eq!(run.status, 130, "{name}: {run}");
@@ -87,7 +83,7 @@ fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
         "provision:\n  - service: { name: slow, state: started }\n  - copy: { dest: /etc/after, content: \"1\\n\" }\n",
     );
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
@@ -102,7 +98,7 @@ fn the_second_interruption_ends_the_step() {
     let project = Project::new(&[&machine], "root");
     project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("sleep 3", "sleep 60"));
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     signal(&child, "INT");
     std::thread::sleep(Duration::from_secs(1));
     signal(&child, "INT");
@@ -124,7 +120,7 @@ fn a_controller_that_is_killed_leaves_a_run_that_the_next_one_completes() {
     let project = Project::new(&[&machine], "root");
     slow(&project);
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     signal(&child, "KILL");
     end(child);
     // The step that runs is not ended by it.
@@ -145,7 +141,7 @@ fn a_line_that_breaks_is_mended_and_the_step_ran_once() {
     let project = Project::new(&[&machine], "root");
     slow(&project);
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     // Every session of sshd dies, as if the network had reset them; the listener stays.
     machine.sh("pkill -KILL -f '^sshd: root@notty'");
     let run = end(child);
@@ -160,7 +156,7 @@ fn a_worker_that_is_killed_is_not_called_done() {
     let project = Project::new(&[&machine], "root");
     slow(&project);
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'");
     let run = end(child);
     assert_eq!(run.status, 3, "{run}");
@@ -188,7 +184,7 @@ fn a_run_can_wait_for_the_lock() {
     let project = Project::new(&[&machine], "root");
     slow(&project);
     let child = start(&project);
-    wait_for(&machine, "/run/begun");
+    machine.wait_for("/run/begun");
     let run = project.hoist(&["provision", "env=test", "--yes", "--lock-wait", "30"]);
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(end(child).status, 0);

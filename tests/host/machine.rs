@@ -80,6 +80,14 @@ impl Machine {
         assert!(output.status.success(), "{script}: {}{}", text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
+
+    /// Waits until there is something at this path, for half a minute.
+    ///
+    /// # Panics
+    /// Nothing comes.
+    pub fn wait_for(&self, path: &str) {
+        self.sh(&format!("for i in $(seq 300); do test -e {path} && exit; sleep 0.1; done; exit 1"));
+    }
 }
 
 impl Drop for Machine {

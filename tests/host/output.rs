@@ -1,5 +1,6 @@
 //! What hosts say is data: shown with every control character written out, whole for programs, and bounded.
 
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
@@ -29,18 +30,23 @@ fn evil() -> Vec<u8> {
     output.stdout
 }
 
-/// Runs a line of shell in the project, `hoist` in it, in a terminal of its own.
-fn in_terminal(project: &Project, line: &str) -> Output {
-    Command::new("script")
+/// What runs a line of shell in the project, `hoist` in it, in a terminal of its own.
+fn terminal(project: &Project, line: &str) -> Command {
+    let mut command = Command::new("script");
+    command
         .args(["-qec", line, "/dev/null"])
         .current_dir(project.folder.path())
         .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
         .env("TERM", "xterm-256color")
         // A CI is taken to show colours, whatever its terminal says.
         .env_remove("CI")
-        .stdin(Stdio::null())
-        .output()
-        .expect("script runs")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a line of shell prints there.
+fn in_terminal(project: &Project, line: &str) -> Output {
+    terminal(project, line).output().expect("script runs")
 }
 
 /// The colours and weights that are set in what was printed. A bar that moves the cursor (`\x1b[3A`) sets none.
@@ -246,18 +252,16 @@ fn steps_are_counted_over_the_whole_play_and_say_what_they_are_about() {
 fn nothing_is_left_of_the_bars_when_a_run_is_interrupted() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - command: { cmd: sleep 6, always: true }\n");
-    // The terminal of `script` takes what comes in a pipe as if it was typed: \x03 is Ctrl-C.
+    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: \"touch /run/begun; sleep 2\", always: true }\n");
     let line = format!("stty cols 80; {} provision env=test --yes; stty -a", hoist());
-    let typed = format!("(sleep 4; printf '\\003'; sleep 5) | script -qec '{line}' /dev/null");
-    let output = Command::new("sh")
-        .args(["-c", &typed])
-        .current_dir(project.folder.path())
-        .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
-        .env("TERM", "xterm-256color")
-        .output()
-        .expect("sh runs");
-    let said = text(&output.stdout);
+    let mut child = terminal(&project, &line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
+    machine.wait_for("/run/begun");
+    // The terminal of `script` takes what comes in a pipe as if it was typed: this is Ctrl-C.
+    let mut keys = child.stdin.take().expect("a pipe");
+    keys.write_all(b"\x03").expect("it reads");
+    let mut said = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut said).expect("it is text");
+    child.wait().expect("it ends");
     let (said, terminal) = said.split_once("speed ").unwrap_or((&said, ""));
     assert!(said.contains("interrupted: hosts finish the step that runs") && !said.contains("^C"), "{}", said.escape_debug());
     assert!(terminal.contains("\nechoctl") || terminal.contains(" echoctl"), "the terminal is as it was: {terminal}");

@@ -68,6 +68,8 @@ fn put_right(machine: &Machine, project: &Project, at: &str) {
     assert!(last.status == 0 && last.stdout.contains("0 changes"), "{at}: {last}");
     let left = machine.sh("find /etc/p -name '.hoist*'; ls /var/lib/hoist/journal /var/lib/hoist/pending/* 2>/dev/null || true");
     assert_eq!(left, "", "{at}");
+    let twice = machine.sh("cut -f 2 /var/lib/hoist/history.log | sort | uniq -d");
+    assert_eq!(twice, "", "{at}: the history tells of each run once");
 }
 
 // P01, P03, Z11: the shell on the host

@@ -134,7 +134,7 @@ fn a_host_that_reboots_in_the_middle_is_put_right_by_the_next_run() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("hoist starts");
-    machine.sh("for i in $(seq 200); do test -e /etc/begun && exit; sleep 0.1; done; exit 1");
+    machine.wait_for("/etc/begun");
     let boot = machine.sh("systemctl show -P UserspaceTimestampMonotonic");
     testhost(&["crash", &machine.name]).expect("it is gone");
     testhost(&["start", &machine.name]).expect("it comes back");

@@ -105,7 +105,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
             .output()
             .expect("hoist runs")
     });
-    machine.sh("for i in $(seq 100); do test -e /run/started && exit; sleep 0.1; done; exit 1");
+    machine.wait_for("/run/started");
     let second = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(second.status, 4, "{second}");
     assert!(format!("{}{}", second.stdout, second.stderr).contains("hoist provision env=test"), "{second}");

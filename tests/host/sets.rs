@@ -93,7 +93,7 @@ fn a_set_whose_run_was_killed_is_put_back_by_the_next_one() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("hoist starts");
-    machine.sh("for i in $(seq 200); do test -e /run/begun && exit; sleep 0.1; done; exit 1");
+    machine.wait_for("/run/begun");
     assert_ne!(picture(&machine, "/etc/set"), before);
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -x sleep; touch /etc/slow-done");
     child.wait_with_output().expect("it ends");

@@ -79,7 +79,7 @@ fn the_host_acts_by_itself_when_nobody_is_left() {
         .stderr(Stdio::null())
         .spawn()
         .expect("hoist starts");
-    machine.sh("for i in $(seq 200); do test -e /run/begun && exit; sleep 0.1; done; exit 1");
+    machine.wait_for("/run/begun");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf || exit 1; for i in $(seq 200); do test -e /var/lib/hoist/switch/result && exit; sleep 0.1; done; exit 1");

@@ -56,8 +56,9 @@ hoist_overseer() {
   # Of the fields behind the name the second is the parent, the 20th the time of the start, in hundredths of a second.
   hoist_began=${21}
   while :; do
-    # `$!` is a sleep of ours as soon as there is one; nothing can come in between.
-    trap '[ "$!" = "$hoist_before" ] || kill $!; exit' TERM
+    # `$!` is a sleep of ours as soon as there is one; nothing can come in between. A shell that is just about to become one
+    # still has this trap, and what is caught before it does is lost: only KILL is not.
+    trap '[ "$!" = "$hoist_before" ] || kill -KILL $!; exit' TERM
     kill -0 $$ && [ -z "$hoist_over" ] || exit
     sleep "$hoist_left" &
     read -r hoist_line </proc/$!/stat

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::requests::Customers;
 use super::shop::Shop;
-use crate::machine::{Machine, testhost};
+use crate::machine::testhost;
 
 /// Quick processes: the moments count here, and there are many.
 const QUICK: &str = "app_migrate: 'true'
@@ -23,10 +23,6 @@ fn start(shop: &Shop) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("hoist starts")
-}
-
-fn wait_for(machine: &Machine, path: &str) {
-    machine.sh(&format!("for i in $(seq 300); do test -e {path} && exit; sleep 0.1; done; exit 1"));
 }
 
 /// Every host serves this version, by a release that is whole.
@@ -81,7 +77,7 @@ fn a_worker_on_a_host_that_is_killed_at_any_moment_leaves_a_site_and_a_next_depl
         shop.commit(moment);
         let mut child = start(&shop);
         let machine = &shop.machines[1];
-        wait_for(machine, "/tmp/here");
+        machine.wait_for("/tmp/here");
         machine.sh("pkill -KILL -f '[w]hile read -r n; do'; rm /tmp/here");
         let status = child.wait().expect("it ends");
         assert_eq!(status.code(), Some(3), "{moment}");
@@ -110,7 +106,7 @@ fn a_switch_that_is_killed_while_it_tells_nginx_loses_no_request() {
     machine.sh("printf '#!/bin/sh\\nif [ -e /tmp/slow ]; then touch /tmp/here; sleep 3; fi\\nexec /usr/sbin/nginx \"$@\"\\n' >/usr/local/sbin/nginx; chmod +x /usr/local/sbin/nginx; touch /tmp/slow");
     shop.commit("two");
     let mut child = start(&shop);
-    wait_for(machine, "/tmp/here");
+    machine.wait_for("/tmp/here");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -KILL -f '/[r]elease switch'; rm /tmp/slow; sleep 4; grep -q 2- /etc/nginx/conf.d/hoist-shop.conf && readlink /srv/shop/current | grep -q 1-");
@@ -138,7 +134,7 @@ fn a_deploy_that_waits_for_another_is_planned_anew_behind_it() {
     shop.settings(&slow("before_switch"));
     shop.commit("two");
     let child = start(&shop);
-    wait_for(machine, "/tmp/here");
+    machine.wait_for("/tmp/here");
     // The second one looks while the first one works, and gets the lock when that is through.
     shop.settings(QUICK);
     shop.commit("three");
@@ -174,7 +170,7 @@ fn a_rollback_during_a_deploy_is_refused_and_changes_nothing() {
         shop.settings(&slow(moment).replace("sleep 3", "for i in $(seq 1200); do test -e /tmp/go && break; sleep 0.1; done"));
         shop.commit(moment);
         let mut child = start(&shop);
-        shop.machines.iter().for_each(|machine| wait_for(machine, "/tmp/here"));
+        shop.machines.iter().for_each(|machine| machine.wait_for("/tmp/here"));
         let before = all_of_it(&shop);
         for words in [&["rollback", "env=test", "--yes"][..], &["rollback", "env=test", "--yes", "--to", first.trim()]] {
             let run = shop.hoist(words);
@@ -206,7 +202,7 @@ fn a_line_that_is_cut_for_a_while_does_not_end_a_deploy() {
         shop.commit(moment);
         let mut child = start(&shop);
         let machine = &shop.machines[1];
-        wait_for(machine, "/tmp/here");
+        machine.wait_for("/tmp/here");
         testhost(&["net", &machine.name, "cut"]).expect("it is cut");
         machine.sh("pkill -KILL -f '^sshd: deploy@notty'; sleep 5; rm /tmp/here");
         testhost(&["net", &machine.name, "heal"]).expect("it is healed");
@@ -229,7 +225,7 @@ fn a_host_that_is_gone_stops_the_deploy_and_takes_part_in_the_next() {
         shop.commit(moment);
         let mut child = start(&shop);
         let machine = &shop.machines[1];
-        wait_for(machine, "/tmp/here");
+        machine.wait_for("/tmp/here");
         testhost(&["net", &machine.name, "cut"]).expect("it is cut");
         assert_eq!(child.wait().expect("it ends").code(), Some(3), "{moment}");
         testhost(&["net", &machine.name, "heal"]).expect("it is healed");
