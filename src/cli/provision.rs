@@ -141,7 +141,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = said::run_line(&format!("hoist {} env={}", said::command(verb).join(" "), work.site.environment.name));
+    let run = run_line(&work, args, verb, &previewed);
     let (confirm, limits) = load::patience(&work.project.config.settings);
     let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
     let reports = work
@@ -156,6 +156,16 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
         130 => ExitCode::Interrupted,
         _ => ExitCode::HostFailed,
     })
+}
+
+/// Who runs what, for the hosts. Values of variables are left out: they may be secrets.
+fn run_line(work: &Work, args: &Args, verb: &str, previewed: &[Previewed]) -> String {
+    let names = args.words.words.iter().filter_map(|word| word.split_once('=')).filter(|(name, _)| *name != "env");
+    let limit = args.hosts.limit.iter().map(|limit| format!("--limit={limit}"));
+    let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
+    let words = said::command(verb).into_iter().chain([format!("env={}", work.site.environment.name)]);
+    let line = said::again(words.chain(names.map(|(name, _)| format!("{name}=..."))).chain(limit).chain(tags));
+    said::run_line(&line, work.project.layout.root(), Some(&report::plan_digest(previewed)))
 }
 
 /// The command line that does the same once more, without what picks hosts and answers questions.

@@ -1,5 +1,8 @@
 //! What hosts and people are told of a run: who does what, how to do it again; and what people tell it by Ctrl-C.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::ExitCode;
 use crate::engine::Interrupt;
 use crate::report;
@@ -33,9 +36,22 @@ pub fn again(words: impl Iterator<Item = String>) -> String {
     })
 }
 
-/// Who runs what, for the lock and the history on the hosts.
-pub fn run_line(command: &str) -> String {
-    format!("{} {command} (process {})", who(), std::process::id())
+/// Who runs what, for the lock and the history on the hosts: with the commit of the project at `root`, and a plan if there is one.
+pub fn run_line(command: &str, root: &Path, plan: Option<&str>) -> String {
+    let about: Vec<String> = [commit(root), plan.map(|plan| format!("plan {plan}"))].into_iter().flatten().collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+    format!("{} {command}{about} (process {})", who(), std::process::id())
+}
+
+/// The commit of the project, if git has one: `commit 1a2b3c4d5e6f`, and whether there is more in the folder.
+fn commit(root: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root).args(args).stdin(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let commit = git(&["rev-parse", "--verify", "--short=12", "HEAD"])?;
+    let more = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    Some(format!("commit {commit}{}", if more { " and changes" } else { "" }))
 }
 
 /// Who sits here: `ann@laptop`.

@@ -35,13 +35,12 @@ pub(super) fn run(
     let changes: Vec<(usize, &Step, &Change)> =
         batch.iter().filter_map(|planned| Some((planned.step, &steps[planned.step], planned.verdict.change()?))).collect();
     let nonce = session.nonce().clone();
-    let (before, behind) = guard.around();
     let all: Vec<&Step> = changes.iter().map(|(_, step, _)| *step).collect();
-    let mut text = format!("{}{}{before}hoist_batch() {{\n", aside::functions(all.iter().copied()), deadlines.before(&all));
+    let mut text = format!("{}{}{}hoist_batch() {{\n", aside::functions(all.iter().copied()), deadlines.before(&all), guard.functions());
     for (index, step, change) in &changes {
-        text += &step_text((count, *index), step, change, (&guard.before(change), &deadlines.behind(step)), &nonce);
+        text += &step_text((count, *index), step, change, (&guard.before(step, change), &deadlines.behind(step)), &nonce);
     }
-    text += &format!("}}\nhoist_batch\n{behind}");
+    text += "}\nhoist_batch\n";
 
     let mut results: Vec<StepResult> = Vec::new();
     for (index, _, change) in &changes {
@@ -54,8 +53,6 @@ pub(super) fn run(
     let mut running: Option<(usize, Instant)> = None;
     let mut unended: Vec<u8> = Vec::new();
     let number = |id: &str| id.strip_prefix('s').and_then(|index| index.parse::<usize>().ok());
-    let name = |index: usize| steps[index].name.clone();
-    let span = |index: usize| Some(steps[index].span.clone());
     let answers = session.follow(
         &text,
         &mut |heard| match heard {
@@ -92,7 +89,7 @@ pub(super) fn run(
                     let status = StepStatus::of(&steps[index], status);
                     let elapsed = started.elapsed();
                     event(Event::StepDone { step: steps[index].about(), status, elapsed });
-                    results.push(StepResult { name: name(index), status, elapsed, output: Vec::new(), span: span(index) });
+                    results.push(StepResult::new(&steps[index], status, elapsed));
                 }
             }
         },
@@ -111,13 +108,7 @@ pub(super) fn run(
         }
         Err(failure) => {
             if let Some((index, started)) = running {
-                results.push(StepResult {
-                    name: name(index),
-                    status: StepStatus::Unknown,
-                    elapsed: started.elapsed(),
-                    output: Vec::new(),
-                    span: span(index),
-                });
+                results.push(StepResult::new(&steps[index], StepStatus::Unknown, started.elapsed()));
             }
             Err((results, failure))
         }

@@ -47,6 +47,13 @@ pub(super) fn decides(step: &Step) -> Script {
     script
 }
 
+/// Puts a set of this name back when `command` refuses it; the frame `set` has the status [`ROLLED_BACK`] then.
+pub(super) fn check(set: &str, command: &str) -> String {
+    let mut script = Script::new();
+    script.line("hoist_b set; hoist_judge {} {}; hoist_e set $?", &[set, command]);
+    format!("{}{}", *crate::shell::ASIDE, script.text())
+}
+
 /// Sets whose handler is not pending are through; what a watchdog needs is not.
 pub(super) fn tidy() -> Script {
     let mut script = Script::new();

@@ -41,8 +41,7 @@ impl Deadlines {
     pub fn over(&self, step: &Step) -> Option<StepResult> {
         self.until.filter(|until| Instant::now() >= *until)?;
         let output = format!("not begun: {}", self.words()).into_bytes();
-        let (name, status, span) = (step.name.clone(), StepStatus::Failed(LATE), Some(step.span.clone()));
-        Some(StepResult { name, status, elapsed: Duration::ZERO, output, span })
+        Some(StepResult { output, ..StepResult::new(step, StepStatus::Failed(LATE), Duration::ZERO) })
     }
 
     /// A host that is long over its time and says nothing is given up.

@@ -137,19 +137,29 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
+    fn failure(&self) -> Option<&HostFailure> {
+        let report = match &self.state {
+            Ok(worker) => &worker.report,
+            Err(report) => report,
+        };
+        report.failure.as_ref()
+    }
+
     fn failed(&self) -> bool {
-        match &self.state {
-            Ok(worker) => worker.failed(),
-            Err(report) => report.failure.is_some(),
-        }
+        self.failure().is_some()
+    }
+
+    /// Whether it failed, and was not left alone because of others.
+    fn broke(&self) -> bool {
+        self.failure().is_some_and(|failure| !matches!(failure, HostFailure::Skipped(_)))
     }
 }
 
 /// One play on all its hosts, batch by batch. When more hosts failed than it allows, the rest is left alone.
 fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
     let members: Vec<usize> = play.order(hosts.iter().map(|host| host.name.as_str()).collect());
-    let before = members.iter().filter(|at| hosts[**at].failed()).count();
-    let once = Arc::new(Once::default());
+    let before = members.iter().filter(|at| hosts[**at].broke()).count();
+    let once = Arc::new(Once::new(play.rolling.allowed(members.len()), before));
     let mut rest = &members[..];
     for size in play.rolling.sizes(members.len()) {
         let (batch, later) = rest.split_at(size.min(rest.len()));
@@ -159,7 +169,7 @@ fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
         let mut at_work: Vec<(usize, &mut Host<'_>)> = hosts.iter_mut().enumerate().filter(|(at, _)| batch.contains(at)).collect();
         at_work.sort_by_key(|(at, _)| (Some(*at) != leader, batch.iter().position(|member| member == at)));
         once::led(at_work, |(_, host)| {
-            let began = Instant::now();
+            let (began, ill) = (Instant::now(), host.failed());
             if let Ok(worker) = &mut host.state {
                 worker.play(number, &once);
             }
@@ -168,10 +178,10 @@ fn for_play(number: usize, play: &Play, hosts: &mut [Host<'_>]) {
                 let state = std::mem::replace(&mut host.state, Err(HostReport::default()));
                 host.state = Err(state.map_or_else(|report| report, Worker::end));
             }
-            once.leave(&host.name, !host.failed());
+            once.leave(&host.name, host.failure().filter(|_| !ill));
             host.took += began.elapsed();
         });
-        let failed = members.iter().filter(|at| hosts[**at].failed()).count();
+        let failed = members.iter().filter(|at| hosts[**at].broke()).count();
         if play.rolling.stops(failed, failed - before, members.len()) {
             let reason = format!("{failed} of {} hosts failed, which is more than this play allows", members.len());
             // Whoever is not through with the run stops here, in this play and in those behind it.

@@ -65,6 +65,8 @@ mod tests {
         let pair = |who: &str, command: &str| (who.to_string(), command.to_string());
         assert_eq!(run("ann@laptop hoist provision env=prod (process 7)"), pair("ann@laptop", "hoist provision env=prod"));
         assert_eq!(run("ann@laptop hoist maintenance on env=prod"), pair("ann@laptop", "hoist maintenance on env=prod"));
+        let more = "hoist provision env=prod --limit=web1 (commit 1a2b3c4d5e6f and changes, plan 0a1b2c3d)";
+        assert_eq!(run(&format!("ann@laptop {more} (process 7)")), pair("ann@laptop", more));
         assert_eq!(run("whatever this is"), pair("whatever this is", ""));
     }
 

@@ -5,7 +5,8 @@ use super::{aside, switch};
 use crate::shell::Script;
 
 /// Prepares the host for changes: state folder, lock, journal, staging folder. Runs once per session, before the first
-/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds).
+/// change. `run` says who runs what, and `id` which run it is; the lock is waited for as long as `wait` says (seconds), and
+/// at least for a second: a plan that finds a journal tries it for a moment.
 ///
 /// Frame `lock` has status 73 when another run holds the lock, and prints who.
 pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
@@ -23,7 +24,7 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
     );
     // A shell whose `exec` fails ends, so it is tried before.
     script.line("  if ! : >>\"$hoist_state/lock\"; then hoist_locked=1", &[]);
-    script.line("  elif exec 9>>\"$hoist_state/lock\"; flock -w {} 9; then", &[&wait.to_string()]);
+    script.line("  elif exec 9>>\"$hoist_state/lock\"; flock -w {} 9; then", &[&wait.max(1).to_string()]);
     script.line("    hoist_locked=0; printf '%s\\n' \"$hoist_run since $(date -u +%FT%TZ)\" >\"$hoist_state/lock\"", &[]);
     script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
     script.line("fi", &[]);
@@ -71,7 +72,8 @@ pub(super) fn start(id: &str) -> Script {
 pub(super) fn finish(result: &str) -> Script {
     let mut script = Script::new();
     script.line("# fault", &[]);
-    script.line("hoist_history \"$hoist_run\" {}", &[result]);
+    // A line is a line, and its fields stand between tabs.
+    script.line("hoist_history \"$hoist_run\" {}", &[&result.replace(['\n', '\r', '\t'], " ")]);
     script.line("# fault", &[]);
     script.line("rm -f \"$hoist_state/journal\"", &[]);
     script.line("# fault", &[]);
@@ -85,6 +87,23 @@ pub(super) fn read() -> Script {
     script
 }
 
+/// The status of the frame `left` when a step of this run still runs.
+pub(super) const RUNS: i32 = 75;
+
+/// Ends the shell of this run that an earlier line left behind, if no step runs in it: it would hold the lock until the host
+/// finds out that nobody is there any more. The frame `left` says whether a step runs ([`RUNS`]), which is not disturbed.
+pub(super) fn leave(id: &str) -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b left; hoist_left=0", &[]);
+    script.line("if read -r hoist_1 hoist_2 hoist_3 <\"$hoist_state/journal\" && [ \"$hoist_2\" = {} ]; then", &[id]);
+    script.line("  case $(tail -n 1 \"$hoist_state/journal\") in", &[]);
+    script.line("    'begin '*) flock -n \"$hoist_state/lock\" true || hoist_left={} ;;", &[&RUNS.to_string()]);
+    script.line("    *) read -r hoist_group <\"$hoist_stage/group\" && hoist_terminate \"-$hoist_group\" ;;", &[]);
+    script.line("  esac", &[]);
+    script.line("fi 2>/dev/null; hoist_e left \"$hoist_left\"", &[]);
+    script
+}
+
 /// Tells the shell that works to stop before its next step.
 pub(super) fn stop() -> Script {
     let mut script = Script::new();
@@ -92,10 +111,10 @@ pub(super) fn stop() -> Script {
     script
 }
 
-/// Ends the steps that run, at once: everything in the process group that holds the lock.
+/// Ends the steps that run, at once: everything in the process group that holds the lock, also what does not want to.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && kill -TERM \"-$hoist_group\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && hoist_terminate \"-$hoist_group\"", &[]);
     script
 }
 
@@ -103,10 +122,13 @@ pub(super) fn kill() -> Script {
 pub(super) fn pend(key: &str) -> Script {
     let mut script = Script::new();
     let file = aside::name(key);
-    script.line("if [ ! -e \"$hoist_pending/\"{} ]; then", &[&file]);
+    // An empty one is of a run that found no space for it.
+    script.line("if [ ! -s \"$hoist_pending/\"{} ]; then", &[&file]);
     script.line("# fault", &[]);
-    script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/\"{}", &[key, &file]);
-    script.line("  sync \"$hoist_pending/\"{} \"$hoist_pending\"; fi", &[&file]);
+    script.line("  mkdir -p \"$hoist_pending\"; printf '%s\\n' {} >\"$hoist_pending/.\"{}", &[key, &file]);
+    script.line("  sync \"$hoist_pending/.\"{}", &[&file]);
+    script.line("# fault", &[]);
+    script.line("  mv -T \"$hoist_pending/.\"{} \"$hoist_pending/\"{}; sync \"$hoist_pending\"; fi", &[&file, &file]);
     script
 }
 

@@ -1,5 +1,6 @@
-//! `run_once`: what one host of a play does for all of them. The first host that is well leads; the others wait at such a
-//! step until it is through with it. When it fails before that, the next one that comes takes its place.
+//! What the hosts of a play share: steps that one of them does for all (`run_once`), and when failures stop all of them. The
+//! first host that is well leads; the others wait at such a step until it is through with it. When it fails before it began
+//! the step, the next one that comes takes its place; a step that failed, or may still run, is not done a second time.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,11 +17,13 @@ use super::plan::{Planned, plan};
 /// How often a host that waits looks up.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Who does such steps in a play, and which are done.
+/// Who does such steps in a play, and which are done; how many hosts failed.
 #[derive(Debug, Default)]
 pub(super) struct Once {
     state: Mutex<State>,
     changed: Condvar,
+    /// More failures stop all.
+    allowed: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -29,9 +32,27 @@ struct State {
     done: BTreeSet<String>,
     /// The leader came to its end, so all that was to be done once is done.
     over: bool,
+    /// The name of the step that the leader is at.
+    at: Option<String>,
+    /// Why a step is done by nobody any more.
+    spoiled: Option<String>,
+    /// How many hosts failed.
+    failed: usize,
 }
 
 impl Once {
+    /// For a play in which so many hosts may fail (`None`: any number), and so many have failed.
+    pub fn new(allowed: Option<usize>, failed: usize) -> Self {
+        Self { allowed, state: Mutex::new(State { failed, ..State::default() }), ..Self::default() }
+    }
+
+    /// Why all hosts are to stop, when more failed than may.
+    pub fn stop(&self) -> Option<HostFailure> {
+        let failed = self.state.lock().unwrap_or_else(PoisonError::into_inner).failed;
+        let too_many = self.allowed.is_some_and(|allowed| failed > allowed);
+        too_many.then(|| HostFailure::Skipped(format!("{} failed, which is more than this play allows", hosts(failed))))
+    }
+
     /// `host` does what is left to do, unless somebody else leads.
     pub fn lead(&self, host: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,12 +62,15 @@ impl Once {
     /// Whether `host` is the one to do the step `key`; waits for whoever does it.
     ///
     /// # Errors
-    /// The user interrupted.
+    /// The user interrupted, too many hosts failed, or the step failed on the host that did it.
     pub fn turn(&self, host: &str, key: &str, interrupt: &Interrupt) -> Result<bool, HostFailure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if state.over || state.done.contains(key) {
                 return Ok(false);
+            }
+            if let Some(reason) = &state.spoiled {
+                return Err(HostFailure::Skipped(reason.clone()));
             }
             if state.leader.get_or_insert_with(|| host.to_string()) == host {
                 return Ok(true);
@@ -54,25 +78,45 @@ impl Once {
             if interrupt.level() > 0 {
                 return Err(HostFailure::Interrupted);
             }
+            if self.allowed.is_some_and(|allowed| state.failed > allowed) {
+                drop(state);
+                return self.stop().map_or(Ok(false), Err);
+            }
             state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
+    /// The leader begins the step of this name.
+    pub fn begin(&self, name: &str) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).at = Some(name.to_string());
+    }
+
     /// The step is done.
     pub fn done(&self, key: &str) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).done.insert(key.to_string());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done.insert(key.to_string());
+        state.at = None;
         self.changed.notify_all();
     }
 
-    /// `host` is through with the play, `well` or not.
-    pub fn leave(&self, host: &str, well: bool) {
+    /// `host` is through with the play, or failed.
+    pub fn leave(&self, host: &str, failure: Option<&HostFailure>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failed += usize::from(failure.is_some_and(|failure| !matches!(failure, HostFailure::Skipped(_))));
         if state.leader.as_deref() == Some(host) {
-            state.over |= well;
+            state.over |= failure.is_none();
+            state.spoiled = state.at.take().filter(|_| failure.is_some()).map(|step| match failure {
+                Some(HostFailure::Unknown(_)) => format!("`{step}` is done once for all hosts, and may still run on {host}"),
+                _ => format!("`{step}` is done once for all hosts, and failed on {host}"),
+            });
             state.leader = None;
         }
         self.changed.notify_all();
     }
+}
+
+fn hosts(number: usize) -> String {
+    format!("{number} host{}", if number == 1 { "" } else { "s" })
 }
 
 /// Does `work` on all of `items` in the pool of the caller; the first at once, for the others may come to wait for it.
@@ -132,11 +176,41 @@ mod tests {
         assert_eq!(once.turn("web2", "a", &interrupt), Ok(false), "it is done");
         std::thread::scope(|scope| {
             let second = scope.spawn(|| once.turn("web2", "b", &interrupt));
-            once.leave("web1", false);
+            once.leave("web1", Some(&HostFailure::Interrupted));
             assert_eq!(second.join().expect("no panic"), Ok(true));
         });
-        once.leave("web2", true);
+        once.leave("web2", None);
         assert_eq!(once.turn("web3", "b", &interrupt), Ok(false), "a host that is well has done all there was for it");
+    }
+
+    #[test]
+    fn what_failed_or_may_still_run_is_not_done_again() {
+        let interrupt = Interrupt::new();
+        let lost = HostFailure::Unknown(crate::transport::Failure::new(crate::transport::Cause::Lost, "gone"));
+        for (failure, how) in [(lost, "may still run"), (HostFailure::Locked(String::new()), "failed")] {
+            let once = Once::default();
+            once.lead("web1");
+            assert_eq!(once.turn("web1", "a", &interrupt), Ok(true));
+            once.begin("the schema is there");
+            once.leave("web1", Some(&failure));
+            let reason = format!("`the schema is there` is done once for all hosts, and {how} on web1");
+            assert_eq!(once.turn("web2", "a", &interrupt), Err(HostFailure::Skipped(reason)));
+        }
+    }
+
+    #[test]
+    fn more_failures_than_may_be_stop_all() {
+        let once = Once::new(Some(1), 1);
+        let interrupt = Interrupt::new();
+        once.lead("web1");
+        assert_eq!(once.stop(), None);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| once.turn("web2", "a", &interrupt));
+            once.leave("web3", Some(&HostFailure::Interrupted));
+            let reason = "2 hosts failed, which is more than this play allows".to_string();
+            assert_eq!(second.join().expect("no panic"), Err(HostFailure::Skipped(reason)));
+        });
+        assert!(once.stop().is_some());
     }
 
     #[test]
@@ -161,7 +235,7 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(20));
                     once.done("a");
                 }
-                once.leave(&name, true);
+                once.leave(&name, None);
             });
         });
     }

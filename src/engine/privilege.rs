@@ -69,10 +69,11 @@ impl Privilege {
     pub(super) fn command(&self, shell: &str) -> String {
         match (self.method, &self.password) {
             (Method::Login, _) => format!("exec {shell}"),
-            (Method::Sudo, None) => format!("exec sudo -n -- {shell}"),
-            (Method::Sudo, Some(_)) => format!("exec sudo -S -p {PROMPT} -- {shell}"),
-            (Method::Doas, _) => format!("exec doas -n {shell}"),
-            (Method::Su, _) => format!("exec su -s {shell} root"),
+            // What they say is read below, so they are to say it in English.
+            (Method::Sudo, None) => format!("exec env LC_ALL=C sudo -n -- {shell}"),
+            (Method::Sudo, Some(_)) => format!("exec env LC_ALL=C sudo -S -p {PROMPT} -- {shell}"),
+            (Method::Doas, _) => format!("exec env LC_ALL=C doas -n {shell}"),
+            (Method::Su, _) => format!("exec env LC_ALL=C su -s {shell} root"),
         }
     }
 
@@ -105,7 +106,11 @@ impl Privilege {
     /// Why it ended without a shell, if it is to blame. `user` is who logged in.
     pub(super) fn refused(&self, words: &str, user: &str) -> Option<Failure> {
         let name = self.method.name();
-        if self.method == Method::Login || !(words.contains(&format!("{name}:")) || words.contains("Authentication failure")) {
+        let by = match self.method {
+            Method::Su => ["su:", "'su'", "Authentication failure"],
+            _ => [name; 3],
+        };
+        if self.method == Method::Login || !by.iter().any(|by| words.contains(by)) {
             return None;
         }
         let said = |word: &str| words.contains(word);
@@ -126,5 +131,31 @@ impl Privilege {
             Failure::new(Cause::Sudo, format!("{name} refused"))
         };
         Some(failure.remedy(format!("{name} said: {words}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_they_say_is_told_with_what_to_do() {
+        for (method, words, cause) in [
+            (Method::Sudo, "env: 'sudo': No such file or directory", "there is no sudo on the host"),
+            (Method::Sudo, "sudo: sorry, you must have a tty to run sudo", "sudo wants a terminal"),
+            (Method::Sudo, "sudo: a password is required", "sudo wants a password"),
+            (Method::Sudo, "deploy is not in the sudoers file.", "the user may not become root with sudo"),
+            (Method::Sudo, "Sorry, user deploy may not run sudo on web1.", "the user may not become root with sudo"),
+            (Method::Doas, "env: 'doas': No such file or directory", "there is no doas on the host"),
+            (Method::Doas, "doas: Operation not permitted", "the user may not become root with doas"),
+            (Method::Doas, "doas: Authentication required", "doas wants a password"),
+            (Method::Su, "su: Authentication failure", "su refused"),
+        ] {
+            let failure = Privilege::root(method, None).refused(words, "deploy").expect("it is to blame");
+            assert_eq!((failure.cause, failure.message.as_str()), (Cause::Sudo, cause), "{words}");
+            assert_eq!(failure.remedy.last(), Some(&format!("{} said: {words}", method.name())));
+        }
+        assert_eq!(Privilege::login().refused("sudo: a password is required", "deploy"), None);
+        assert_eq!(Privilege::root(Method::Su, None).refused("This account is closed.", "deploy"), None);
     }
 }

@@ -10,6 +10,8 @@ use crate::diagnostic::Span;
 pub struct StepResult {
     /// Its name.
     pub name: String,
+    /// Kind and thing, `shell make test`; empty: no task is behind it.
+    pub what: String,
     /// How it went.
     pub status: StepStatus,
     /// How long it took.
@@ -18,6 +20,14 @@ pub struct StepResult {
     pub output: Vec<u8>,
     /// The task.
     pub span: Option<Span>,
+}
+
+impl StepResult {
+    /// Of this step, without output.
+    pub(super) fn new(step: &Step, status: StepStatus, elapsed: Duration) -> Self {
+        let what = format!("{} {}", step.resource.kind(), step.resource.subject());
+        Self { name: step.name.clone(), what, status, elapsed, output: Vec::new(), span: Some(step.span.clone()) }
+    }
 }
 
 /// The ways a step can go.

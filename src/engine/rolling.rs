@@ -56,11 +56,15 @@ impl Rolling {
         sizes
     }
 
+    /// How many of so many hosts may fail before all of them are stopped; `None`: a host that fails stops alone.
+    pub fn allowed(&self, hosts: usize) -> Option<usize> {
+        if self.any_errors_fatal { Some(0) } else { self.max_failures.map(|allowed| allowed.of(hosts)) }
+    }
+
     /// Whether the rest is left alone when so many hosts failed, of which so many in this play.
     pub fn stops(&self, failed: usize, here: usize, hosts: usize) -> bool {
-        match self.max_failures {
-            _ if self.any_errors_fatal => failed > 0,
-            Some(allowed) => failed > allowed.of(hosts),
+        match self.allowed(hosts) {
+            Some(allowed) => failed > allowed,
             // Rolling means not to break everything: a batch with a failure is the last one.
             None => !self.serial.is_empty() && here > 0,
         }

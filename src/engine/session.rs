@@ -34,6 +34,8 @@ pub struct Session {
     stderr: Stream,
     messages: usize,
     patience: Duration,
+    /// A watchdog on the host is to know while the shell has something to do.
+    watched: bool,
 }
 
 /// Looks up while a script runs.
@@ -55,7 +57,8 @@ impl Session {
         let process = connection.exec(&privilege.command(LOADER))?;
         let nonce = Nonce::random();
         let (stdout, stderr) = (Stream::new(&nonce), Stream::new(&nonce));
-        let mut session = Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0, patience };
+        let mut session =
+            Self { process, user: connection.user().to_string(), nonce, stdout, stderr, messages: 0, patience, watched: false };
         let mut hello = Script::new();
         hello.line("hoist_nonce={}", &[session.nonce.as_str()]);
         hello.line("unset CDPATH ENV BASH_ENV IFS GREP_OPTIONS POSIXLY_CORRECT LC_ALL; LANG=C.UTF-8; export LANG", &[]);
@@ -130,6 +133,11 @@ impl Session {
         questions::in_time(self.question(script)?, self.patience, |_| false)
     }
 
+    /// Whether a watchdog on the host is to know, from here on, while the shell has something to do (`busy`, switch.rs).
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
     /// How long questions may take.
     pub fn patience(&self) -> Duration {
         self.patience
@@ -176,7 +184,11 @@ impl Session {
 
     fn send(&mut self, script: &str) -> Result<(), Failure> {
         self.messages += 1;
-        let text = format!("{script}\nhoist_b m{0}; hoist_e m{0} 0", self.messages);
+        let (before, behind) = match self.watched {
+            true => ("echo $$ >\"$hoist_stage/busy\"\n", "rm -f \"$hoist_stage/busy\"\n"),
+            false => ("", ""),
+        };
+        let text = format!("{before}{script}\n{behind}hoist_b m{0}; hoist_e m{0} 0", self.messages);
         #[cfg(debug_assertions)]
         let text = super::fault::armed(&text);
         self.message(&text)

@@ -49,6 +49,12 @@ const WAYS: &[&str] = &[
     "/etc/resolv.conf",
 ];
 
+/// The units that are ways to a host, or may close one.
+const UNITS: &[&str] = &["ssh", "sshd", "ssh.socket", "nftables", "ufw", "firewalld", "networking", "systemd-networkd", "NetworkManager"];
+
+/// What says who may log in, and in which groups they are.
+const ACCOUNTS: &[&str] = &["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+
 /// What the copies are called on the host.
 const SET: &str = "switch";
 
@@ -61,9 +67,19 @@ fn is_way(changed: &str) -> bool {
     WAYS.iter().any(below) || (path::name(changed) == "authorized_keys" && changed.contains("/.ssh/"))
 }
 
-/// Whether it changes a way to the host.
-pub(super) fn is_guarded(change: &Change) -> bool {
-    change.after.iter().any(|(path, _)| is_way(path))
+/// Whether it changes the account that `user` logs in with.
+fn is_account(step: &Step, user: &str) -> bool {
+    step.resource.kind() == "user" && step.resource.subject() == user
+}
+
+/// Whether it starts or stops a way to the host.
+fn is_unit(step: &Step) -> bool {
+    step.resource.kind() == "service" && UNITS.contains(&step.resource.subject().as_str())
+}
+
+/// Whether it changes a way to the host, for `user`, who logs in there.
+fn is_guarded(step: &Step, change: &Change, user: &str) -> bool {
+    is_account(step, user) || is_unit(step) || change.after.iter().any(|(path, _)| is_way(path))
 }
 
 /// What a batch must know of the switch.
@@ -71,25 +87,28 @@ pub(super) fn is_guarded(change: &Change) -> bool {
 pub(super) struct Guard {
     /// The script that arms it, for the first change that needs it.
     pub arm: Option<String>,
-    /// Whether it is armed, or will be: the host then must know while something runs.
+    /// Whether it is armed, or will be.
     pub armed: bool,
+    /// Who logs in.
+    user: String,
 }
 
 impl Guard {
     /// What stands before a change: the switch is armed once in a batch, and what the change replaces is put aside.
-    pub fn before(&mut self, change: &Change) -> String {
-        if !is_guarded(change) {
+    pub fn before(&mut self, step: &Step, change: &Change) -> String {
+        if !is_guarded(step, change, &self.user) {
             return String::new();
         }
-        self.arm.take().unwrap_or_default() + aside::copies(SET, change).text()
+        let mut copies = aside::copies(SET, change);
+        for path in ACCOUNTS.iter().filter(|_| is_account(step, &self.user)) {
+            copies.line("hoist_aside {} {} whole", &[SET, path]);
+        }
+        self.arm.take().unwrap_or_default() + copies.text()
     }
 
-    /// What stands before and behind a batch.
-    pub fn around(&self) -> (String, &'static str) {
-        match self.armed {
-            true => (format!("{}{}echo $$ >\"$hoist_stage/busy\"\n", *ASIDE, *SWITCH), "rm -f \"$hoist_stage/busy\"\n"),
-            false => Default::default(),
-        }
+    /// The functions that a batch needs.
+    pub fn functions(&self) -> String {
+        if self.armed { format!("{}{}", *ASIDE, *SWITCH) } else { String::new() }
     }
 }
 
@@ -122,19 +141,29 @@ pub(super) fn leave_none(run: &str) -> Script {
     script
 }
 
+impl Switch {
+    /// Whether a watchdog on the host waits for a confirmation.
+    pub fn armed(&self) -> bool {
+        self.armed
+    }
+}
+
 impl Worker<'_> {
     /// Arms the switch for a batch, if it needs it. What its handlers will have to do to go back is asked now.
     pub(super) fn guard(&mut self, steps: &[Step], batch: &[&Planned]) -> Result<Guard, HostFailure> {
-        let guarded = |planned: &&&Planned| planned.verdict.change().is_some_and(is_guarded);
-        let keys: Vec<String> = batch.iter().filter(guarded).flat_map(|planned| steps[planned.step].notify.clone()).collect();
-        if !batch.iter().any(|planned| guarded(&planned)) {
-            return Ok(Guard { arm: None, armed: self.switch.armed });
+        let user = self.line.connection.user().to_string();
+        let guarded = |planned: &&&Planned| planned.verdict.change().is_some_and(|change| is_guarded(&steps[planned.step], change, &user));
+        let ways: Vec<&Step> = batch.iter().filter(guarded).map(|planned| &steps[planned.step]).collect();
+        let keys: Vec<&String> = ways.iter().flat_map(|step| &step.notify).collect();
+        if ways.is_empty() {
+            return Ok(Guard { arm: None, armed: self.switch.armed, user });
         }
         let handlers = std::sync::Arc::clone(&self.handlers);
         let new: Vec<&Handler> =
-            handlers.iter().filter(|handler| keys.contains(&handler.key) && !self.switch.handlers.contains(&handler.key)).collect();
-        let of_handlers: Vec<&Step> = new.iter().flat_map(|handler| &handler.steps).collect();
-        let reply = host::probe(&mut self.line.session, &of_handlers).map_err(HostFailure::Unknown)?;
+            handlers.iter().filter(|handler| keys.contains(&&handler.key) && !self.switch.handlers.contains(&handler.key)).collect();
+        let units = ways.iter().copied().filter(|step| is_unit(step));
+        let of_handlers: Vec<&Step> = new.iter().flat_map(|handler| &handler.steps).chain(units).collect();
+        let reply = self.mended(|worker| host::probe(&mut worker.line.session, &of_handlers))?;
         let nonce = self.line.session.nonce().clone();
         for step in of_handlers {
             let Some(script) = step.resource.undo(&reply) else { continue };
@@ -142,7 +171,8 @@ impl Worker<'_> {
         }
         self.switch.handlers.extend(new.iter().map(|handler| handler.key.clone()));
         self.switch.armed = true;
-        Ok(Guard { arm: Some(self.arm(&nonce)), armed: true })
+        self.line.session.watch(true);
+        Ok(Guard { arm: Some(self.arm(&nonce)), armed: true, user })
     }
 
     /// The script that arms the switch.
@@ -170,15 +200,18 @@ impl Worker<'_> {
     }
 
     /// Takes note of what a batch changed, whose first result is at `first` in the report.
-    pub(super) fn note(&mut self, batch: &[&Planned], first: usize) {
-        let guarded = batch.iter().enumerate().filter(|(_, planned)| planned.verdict.change().is_some_and(is_guarded));
-        self.switch.results.extend(guarded.map(|(at, _)| first + at).filter(|at| *at < self.report.results.len()));
+    pub(super) fn note(&mut self, steps: &[Step], batch: &[&Planned], first: usize) {
+        let user = self.line.connection.user();
+        let changes = batch.iter().enumerate().filter_map(|(at, planned)| Some((at, &steps[planned.step], planned.verdict.change()?)));
+        let guarded: Vec<usize> = changes.filter(|(_, step, change)| is_guarded(step, change, user)).map(|(at, ..)| at).collect();
+        self.switch.results.extend(guarded.into_iter().map(|at| first + at).filter(|at| *at < self.report.results.len()));
     }
 
     /// Says to the host that nothing is amiss while this host waits for another one.
     pub(super) fn hold_on(&mut self, waits: bool) {
         if self.switch.armed {
-            let _ = self.line.session.ask(if waits { "echo $$ >\"$hoist_stage/busy\"" } else { "rm -f \"$hoist_stage/busy\"" });
+            self.line.session.watch(!waits);
+            let _ = self.line.session.ask(if waits { "echo $$ >\"$hoist_stage/busy\"" } else { ":" });
         }
     }
 
@@ -210,6 +243,7 @@ impl Worker<'_> {
             match self.knock() {
                 Ok(true) => {
                     self.switch = Switch::default();
+                    self.line.session.watch(false);
                     return Ok(());
                 }
                 Ok(false) => break Failure::new(Cause::Timeout, "nothing was heard for too long, so the host put the old state back"),
@@ -262,6 +296,7 @@ impl Worker<'_> {
             (status, _) => format!("NOT all of the old state is back (status {status}): look at it before you log out"),
         });
         let Switch { results, handlers, .. } = std::mem::take(&mut self.switch);
+        self.line.session.watch(false);
         self.report.pending.retain(|key| !handlers.contains(key));
         for at in results.into_iter().filter(|at| self.report.results[*at].status == StepStatus::Changed).collect::<Vec<_>>() {
             self.report.results[at].status = StepStatus::RolledBack;
@@ -269,7 +304,7 @@ impl Worker<'_> {
         }
         let name = "there is a way to the host".to_string();
         let output = said.join("\n").into_bytes();
-        let result = StepResult { name, status: StepStatus::RolledBack, elapsed: Duration::ZERO, output, span: None };
+        let result = StepResult { name, what: String::new(), status: StepStatus::RolledBack, elapsed: Duration::ZERO, output, span: None };
         self.report.results.push(result.clone());
         HostFailure::RolledBack(result)
     }

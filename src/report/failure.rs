@@ -58,7 +58,7 @@ fn unreadable(why: &Unreadable) -> String {
     std::iter::once(format!("    {}\n", escape(&why.message))).chain(help).collect()
 }
 
-/// Where the task of a step is, how it went, what it said.
+/// What a step is about, where its task is, how it went, what it said.
 pub fn step(result: &StepResult) -> String {
     let place = result.span.iter().map(|span| format!("    {}\n", paint(DIM, format!("at {}", escape(span.to_string())))));
     let how = match result.status {
@@ -70,7 +70,8 @@ pub fn step(result: &StepResult) -> String {
     // The engine keeps no more of them.
     let last =
         if result.output.iter().filter(|byte| **byte == b'\n').count() + 1 < LINES { "" } else { "; its last lines, there may be more:" };
-    place.chain([format!("    {how}{last}\n")]).chain(output(&result.output)).collect()
+    let what = (!result.what.is_empty() && result.what != result.name).then(|| format!("    {}\n", escape(&result.what)));
+    what.into_iter().chain(place).chain([format!("    {how}{last}\n")]).chain(output(&result.output)).collect()
 }
 
 /// As many lines of output are kept of a step.

@@ -303,6 +303,7 @@ mod tests {
         let elapsed = Duration::from_micros(2_140_400);
         let result = |status, output: &[u8]| StepResult {
             name: "conf".into(),
+            what: "copy /c".into(),
             status,
             elapsed,
             output: output.to_vec(),

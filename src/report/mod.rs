@@ -40,6 +40,7 @@ use crate::deploy::run::Outcome;
 use crate::diagnostic::Diagnostics;
 use crate::engine::certificates::Certificate;
 use crate::engine::{HostFailure, HostReport, PlayPreview, Pong, Previewed};
+use crate::shell::sha256;
 use crate::transport::Failure;
 
 /// What is printed.
@@ -124,6 +125,13 @@ pub fn plan(previewed: &[Previewed], options: &Options) {
     } else {
         streams::stdout(&plan::text(&hosts, options.diff));
     }
+}
+
+/// Eight digits that another plan does not have.
+pub fn plan_digest(previewed: &[Previewed]) -> String {
+    let hosts: Vec<plan::HostPlan<'_>> = previewed.iter().map(plan::HostPlan::from).collect();
+    let lines: String = json::plan(&hosts).into_iter().map(|(name, fields)| json::line(name, fields)).collect();
+    sha256(lines.as_bytes())[..8].to_string()
 }
 
 /// Prints what a deploy or a rollback is going to do. `differences` are what its verb `compare` would change, by host.

@@ -202,7 +202,14 @@ mod tests {
 
     fn result(name: &str, status: StepStatus, output: &[u8]) -> StepResult {
         let span = Some(place("nginx", 12));
-        StepResult { name: name.to_string(), status, elapsed: Duration::from_millis(2140), output: output.to_vec(), span }
+        StepResult {
+            name: name.to_string(),
+            what: "shell make".to_string(),
+            status,
+            elapsed: Duration::from_millis(2140),
+            output: output.to_vec(),
+            span,
+        }
     }
 
     fn report(host: &str, same: usize, results: Vec<StepResult>, failure: Option<HostFailure>) -> HostReport {
@@ -260,6 +267,7 @@ web7   0        0       0  0.0 s  locked
 
 web2:
   failed: nginx.conf is up to date
+      shell make
       at roles/nginx/role.yml:12:5
       exit status 1
       | nginx: [emerg] \\x1b[31munknown
@@ -283,6 +291,7 @@ web5:
 web6:
   unknown: the line broke after work had begun: connection lost: the connection was closed
   it was at: certificates
+      shell make
       at roles/nginx/role.yml:12:5
       it may have happened or not
   nothing is known to have changed
@@ -343,6 +352,7 @@ web1:
             "\
 web1, web2, web3:
   failed: build
+      shell make
       at roles/nginx/role.yml:12:5
       exit status 2
       | no such module

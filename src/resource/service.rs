@@ -107,8 +107,8 @@ impl Kind for Service {
         Some(script)
     }
 
-    fn validates(&self) -> bool {
-        self.args.validate.is_some()
+    fn validator(&self) -> Option<&str> {
+        self.args.validate.as_deref()
     }
 
     fn probe(&self, probe: &mut Probe) {

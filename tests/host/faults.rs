@@ -233,6 +233,24 @@ fn a_rolling_play_stops_at_the_first_bad_batch() {
 }
 
 #[test]
+fn the_first_host_that_fails_stops_all_of_a_play_that_wants_that() {
+    let Some(first) = Machine::up() else { return };
+    let machines = [first, Machine::up().expect("a second host"), Machine::up().expect("a third host")];
+    let project = Project::new(&machines.iter().collect::<Vec<_>>(), "root");
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\n    any_errors_fatal: true\n");
+    // The others are at their first step until the first one has failed.
+    project.file("roles/test/role.yml", "provision:\n  - name: the check\n    shell: { cmd: \"test ! -e /etc/bad || exit 1; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done\", always: true }\n  - copy: { dest: /etc/here, content: x }\n  - shell: { cmd: touch /etc/there, always: true }\n");
+    machines[0].sh("touch /etc/bad");
+    let child = start(&project);
+    machines[0].sh("for i in $(seq 1800); do grep -qs failed /var/lib/hoist/history.log && exit; sleep 0.1; done; exit 1");
+    machines[1..].iter().for_each(|machine| drop(machine.sh("touch /run/go")));
+    let run = end(child);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("1 host failed, which is more than this play allows"), "{run}");
+    machines[1..].iter().for_each(|machine| drop(machine.sh("test ! -e /etc/here && test ! -e /etc/there")));
+}
+
+#[test]
 fn the_history_says_who_ran_what_and_shows_a_forgery() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");

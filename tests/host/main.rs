@@ -6,6 +6,7 @@ mod common;
 mod deadlines;
 mod deploy;
 mod drift;
+mod ends;
 mod faults;
 mod firewall;
 mod disk;

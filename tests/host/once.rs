@@ -41,10 +41,11 @@ fn the_first_host_does_it_and_the_others_wait_for_it() {
 }
 
 #[test]
-fn when_the_first_host_fails_the_next_one_does_it() {
+fn when_the_first_host_fails_before_it_the_next_one_does_it() {
     let Some(machines) = three() else { return };
     let project = Project::new(&machines.iter().collect::<Vec<_>>(), "root");
-    project.file("roles/test/role.yml", ROLE);
+    let before = "provision:\n  - name: first of all\n    command: { cmd: test ! -e /etc/bad, always: true }\n";
+    project.file("roles/test/role.yml", &ROLE.replace("provision:\n", before));
     machines[0].sh("touch /etc/bad");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 3, "{run}");
@@ -53,6 +54,21 @@ fn when_the_first_host_fails_the_next_one_does_it() {
     machines[0].sh("test ! -e /etc/migrated && test ! -e /etc/when-after");
     machines[1].sh("test -e /etc/when-after");
     machines[2].sh("test -e /etc/when-after");
+}
+
+#[test]
+fn what_failed_on_the_first_host_is_not_done_on_the_next_one() {
+    let Some(machines) = three() else { return };
+    let project = Project::new(&machines.iter().collect::<Vec<_>>(), "root");
+    project.file("roles/test/role.yml", ROLE);
+    machines[0].sh("touch /etc/bad");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    let why = format!("`the schema is there` is done once for all hosts, and failed on {}", machines[0].name);
+    assert!(run.stdout.contains(&why), "{run}");
+    for machine in &machines {
+        machine.sh("test -e /etc/before && test ! -e /etc/migrated && test ! -e /etc/when-after");
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ struct State {
 impl Relay {
     /// To a port of 127.0.0.1.
     pub fn to(server: u16) -> Self {
+        Self::before(("127.0.0.1".to_string(), server))
+    }
+
+    /// To an address.
+    pub fn before(server: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("it has one").port();
         let state = Arc::new(State::default());
@@ -30,7 +35,7 @@ impl Relay {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.expect("we come");
-                let server = TcpStream::connect(("127.0.0.1", server)).expect("it listens");
+                let server = TcpStream::connect((server.0.as_str(), server.1)).expect("it listens");
                 let clone = |stream: &TcpStream| stream.try_clone().expect("cloned");
                 shared.streams.lock().expect("no panic").extend([clone(&client), clone(&server)]);
                 let (mut from, mut to) = (clone(&client), clone(&server));
@@ -45,6 +50,13 @@ impl Relay {
     /// From here on the server is not heard: the line is up and silent.
     pub fn silence(&self) {
         self.state.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends all connections on this side; the server hears nothing of it.
+    pub fn vanish(&self) {
+        for client in self.state.streams.lock().expect("no panic").iter().step_by(2) {
+            let _ = client.shutdown(Shutdown::Both);
+        }
     }
 
     /// Ends all connections.

@@ -3,22 +3,29 @@
 use std::sync::Arc;
 
 use super::{Worker, add};
-use crate::engine::journal;
 use crate::engine::plan::Planned;
 use crate::engine::{Handler, HostFailure, Step, StepStatus};
+use crate::engine::{aside, journal};
 
 impl Worker<'_> {
     /// Runs steps, and the handlers that are due before and behind them.
     pub(super) fn all(&mut self, steps: &[Step], planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
         let handlers = Arc::clone(&self.handlers);
+        match self.in_order(&handlers, steps, planned) {
+            Err(failure) => Err(self.judge(&handlers, failure)),
+            done => done,
+        }
+    }
+
+    fn in_order(&mut self, handlers: &[Handler], steps: &[Step], planned: Option<Vec<Planned>>) -> Result<(), HostFailure> {
         // What an earlier run left behind comes first.
         let (left, others): (Vec<String>, Vec<String>) =
             std::mem::take(&mut self.pending).into_iter().partition(|key| handlers.iter().any(|handler| handler.key == *key));
         self.pending = others;
-        let (before, due) = self.catch_up(&handlers, left)?;
+        let (before, due) = self.catch_up(handlers, left)?;
         let mut notified = self.steps(steps, planned.filter(|_| !before && !self.moved))?;
         add(&mut notified, &due);
-        self.handle(&handlers, &mut notified)?;
+        self.handle(handlers, &mut notified)?;
         Ok(())
     }
 
@@ -54,18 +61,42 @@ impl Worker<'_> {
                 ran => ran?,
             };
             notified.extend(more);
-            self.ask(journal::forget(std::slice::from_ref(&handler.key)).text()).map_err(HostFailure::Unknown)?;
+            self.mended(|worker| worker.ask(journal::forget(std::slice::from_ref(&handler.key)).text()))?;
             self.report.pending.retain(|key| *key != handler.key);
         }
         Ok(any)
+    }
+
+    /// A run that ends before its handlers leaves no set behind that its validator refuses: a boot would bring it into effect.
+    fn judge(&mut self, handlers: &[Handler], mut failure: HostFailure) -> HostFailure {
+        if matches!(failure, HostFailure::Unknown(_) | HostFailure::Unreachable(_) | HostFailure::Locked(_)) {
+            return failure;
+        }
+        for handler in handlers {
+            let ours = self.members.iter().any(|(_, sets)| sets.contains(&handler.key)) && self.report.pending.contains(&handler.key);
+            for command in handler.steps.iter().filter_map(|step| step.resource.validator()).filter(|_| ours) {
+                let asked = self.ask(&aside::check(&aside::name(&handler.key), command));
+                let Some(answer) = asked.ok().and_then(|mut answers| answers.remove("set")) else { return failure };
+                if answer.status == aside::ROLLED_BACK {
+                    self.rolled_back(&handler.key);
+                }
+                if let (HostFailure::Step(result), true) = (&mut failure, answer.status != 0) {
+                    result.output.extend([&b"\n"[..], answer.stderr.trim_ascii()].concat());
+                }
+            }
+        }
+        failure
     }
 
     /// The set of this handler is back as it was, so nothing is due for it.
     fn rolled_back(&mut self, key: &String) {
         self.report.pending.retain(|pending| pending != key);
         for (at, _) in self.members.iter().filter(|(_, sets)| sets.contains(key)) {
-            self.report.results[*at].status = StepStatus::RolledBack;
-            self.report.taken_back += 1;
+            let status = &mut self.report.results[*at].status;
+            if *status == StepStatus::Changed {
+                *status = StepStatus::RolledBack;
+                self.report.taken_back += 1;
+            }
         }
     }
 }

@@ -11,20 +11,20 @@ use crate::transport::{Cause, Failure};
 /// How long a line that broke is tried again.
 const RECONNECT: Duration = Duration::from_secs(60);
 
+/// How often it is asked whether a step still runs, in seconds.
+const ASK_AGAIN: u64 = 2;
+
 impl Worker<'_> {
     /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
     pub(in crate::engine) fn mend(&mut self) -> Result<String, Failure> {
         let started = Instant::now();
-        let lock = |failure: HostFailure| match failure {
-            HostFailure::Unknown(failure) | HostFailure::Unreachable(failure) => failure,
-            _ => Failure::new(Cause::Lost, "the step still runs on the host"),
-        };
         loop {
             let attempt = (self.wires.reconnect)()
                 .and_then(|connection| host::open(connection, self.line.privilege.clone(), self.line.session.patience()))
                 .and_then(|(line, _)| {
                     self.line = line;
-                    self.lock(RECONNECT.as_secs()).map_err(lock)?;
+                    self.line.session.watch(self.switch.armed());
+                    self.lock_again()?;
                     let answers = self.line.session.ask(journal::read().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
                 });
@@ -35,6 +35,35 @@ impl Worker<'_> {
                 Err(_) => std::thread::sleep(Duration::from_secs(1)),
             }
         }
+    }
+}
+
+impl Worker<'_> {
+    /// Takes the lock back from the shell that the broken line left behind, when the step that runs there is through.
+    fn lock_again(&mut self) -> Result<(), Failure> {
+        loop {
+            let answers = self.line.session.ask(journal::leave(&self.id).text())?;
+            let runs = answers.get("left").is_some_and(|answer| answer.status == journal::RUNS);
+            match self.lock(ASK_AGAIN) {
+                Ok(()) => return Ok(()),
+                Err(HostFailure::Locked(_)) if runs => {}
+                Err(HostFailure::Locked(who)) => return Err(Failure::new(Cause::Lost, format!("another run holds the lock now: {who}"))),
+                Err(HostFailure::Unknown(failure) | HostFailure::Unreachable(failure)) => return Err(failure),
+                Err(_) => return Err(Failure::new(Cause::Interrupted, "the step still runs on the host")),
+            }
+        }
+    }
+
+    /// Asks something that may be asked twice. A line that is found broken then is mended: nothing was running.
+    pub(in crate::engine) fn mended<T>(&mut self, ask: impl Fn(&mut Self) -> Result<T, Failure>) -> Result<T, HostFailure> {
+        let answer = match ask(self) {
+            Err(failure) if self.prepared && failure.cause == Cause::Lost => match self.mend() {
+                Ok(_) => ask(self),
+                Err(again) => Err(failure.remedy(format!("the line could not be mended: {}", again.message))),
+            },
+            answer => answer,
+        };
+        answer.map_err(HostFailure::Unknown)
     }
 }
 
@@ -55,13 +84,7 @@ pub(super) fn settled(
             (true, None) => StepStatus::Unknown,
             (false, None) => break,
         };
-        results.push(StepResult {
-            name: step.name.clone(),
-            status,
-            elapsed: Duration::ZERO,
-            output: Vec::new(),
-            span: Some(step.span.clone()),
-        });
+        results.push(StepResult::new(step, status, Duration::ZERO));
         if status != StepStatus::Changed {
             break;
         }

@@ -207,7 +207,16 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn lock(&mut self, wait: u64) -> Result<(), HostFailure> {
-        let answers = self.line.session.ask(journal::prepare(self.orders.run, &self.id, wait).text()).map_err(HostFailure::Unknown)?;
+        let (interrupt, before) = (self.orders.interrupt, self.orders.interrupt.level());
+        let mut tick = || match interrupt.level() > before {
+            true => Err(Failure::new(Cause::Interrupted, "it waited for another run")),
+            false => Ok(()),
+        };
+        let text = journal::prepare(self.orders.run, &self.id, wait);
+        let answers = self.line.session.follow(text.text(), &mut |_| {}, &mut tick).map_err(|failure| match failure.cause {
+            Cause::Interrupted => HostFailure::Interrupted,
+            _ => HostFailure::Unknown(failure),
+        })?;
         let lock = answers.get("lock").cloned().unwrap_or_default();
         match lock.status {
             0 => {

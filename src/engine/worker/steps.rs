@@ -20,8 +20,8 @@ impl Worker<'_> {
         let mut notified: Vec<String> = Vec::new();
         let (mut next, mut through) = (0, 0);
         while next < steps.len() {
-            if self.orders.interrupt.level() > 0 {
-                return Err(HostFailure::Interrupted);
+            if let Some(reason) = self.told_to_stop() {
+                return Err(reason);
             }
             let once = steps[next].once.as_deref();
             if let Some(key) = once {
@@ -46,6 +46,9 @@ impl Worker<'_> {
                 return Err(HostFailure::Plan(failed));
             }
             let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
+            if once.is_some() && !batch.is_empty() {
+                self.once.begin(&steps[next].name);
+            }
             let of = through + plan.iter().filter(|planned| planned.verdict.unsure() || planned.verdict.change().is_some()).count();
             let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch, (through, of))? };
             through += results.len();
@@ -57,8 +60,8 @@ impl Worker<'_> {
             if let Some(failure) = failure {
                 return Err(failure);
             }
-            if self.orders.interrupt.level() > 0 && (stopped || end < plan.len()) {
-                return Err(HostFailure::Interrupted);
+            if let Some(reason) = self.told_to_stop().filter(|_| stopped || end < plan.len()) {
+                return Err(reason);
             }
             // Where the line was mended, what was not begun is probed anew.
             if stopped && lost.is_none() {
@@ -75,6 +78,11 @@ impl Worker<'_> {
         Ok(notified)
     }
 
+    /// Why nothing more is to be begun here: the user interrupted, or too many hosts failed.
+    fn told_to_stop(&self) -> Option<HostFailure> {
+        if self.orders.interrupt.level() > 0 { Some(HostFailure::Interrupted) } else { self.once.stop() }
+    }
+
     /// Whether this host is the one to do the step `key` for all; waits for the one that does it.
     fn turn(&mut self, key: &str) -> Result<bool, HostFailure> {
         self.hold_on(true);
@@ -86,7 +94,7 @@ impl Worker<'_> {
     /// Plans the steps from number `next` on, for the host as it is now.
     fn planned(&mut self, steps: &[Step], next: usize) -> Result<Vec<Planned>, HostFailure> {
         let left: Vec<&Step> = steps[next..].iter().collect();
-        let reply = host::probe(&mut self.line.session, &left).map_err(HostFailure::Unknown)?;
+        let reply = self.mended(|worker| host::probe(&mut worker.line.session, &left))?;
         Ok(plan(left.into_iter().enumerate().map(|(at, step)| (next + at, step)), reply))
     }
 
@@ -100,12 +108,14 @@ impl Worker<'_> {
             if result.status == StepStatus::Changed {
                 add(notified, &step.notify);
             }
-            if !step.sets.is_empty() {
+            // What a command did, nobody knows how to put back.
+            let known = planned.verdict.change().is_some_and(|change| !change.after.is_empty());
+            if !step.sets.is_empty() && known {
                 self.members.push((first + at, step.sets.clone()));
             }
         }
         self.report.results.extend(results);
-        self.note(batch, first);
+        self.note(steps, batch, first);
     }
 
     /// Runs a batch, behind so many steps of so many. A line that breaks is mended once; then the journal says how the steps
@@ -126,9 +136,9 @@ impl Worker<'_> {
         let count = self.batches;
         let Line { connection, session, privilege } = &mut self.line;
         let patience = session.patience();
-        let (interrupt, mut told) = (self.orders.interrupt, 0);
+        let (interrupt, once, mut told) = (self.orders.interrupt, &self.once, 0);
         let mut tick = || {
-            let level = interrupt.level().min(2);
+            let level = interrupt.level().min(2).max(usize::from(once.stop().is_some()));
             if level > told {
                 told = level;
                 // Beside the shell that works, which cannot listen now. When that fails, the step that runs goes on as

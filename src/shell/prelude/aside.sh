@@ -72,3 +72,12 @@ hoist_back() {
   # fault
   rm -rf "$hoist_state/aside/$1"
 }
+
+# hoist_judge SET COMMAND: puts a set back when the command fails with it; 76 then.
+hoist_judge() {
+  [ -d "$hoist_state/aside/$1" ] || return 0
+  if sh -c "$2" </dev/null >&2; then return 0; fi
+  printf '`%s` fails with what was changed, so that is put back\n' "$2" >&2
+  hoist_back "$1" || return 1
+  return 76
+}

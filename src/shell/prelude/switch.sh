@@ -7,9 +7,19 @@ hoist_armed() {
   [ -e "$hoist_state/switch/undo" ] && read -r hoist_pid <"$hoist_state/switch/pid" && kill -0 "$hoist_pid"
 } 2>/dev/null
 
-# hoist_arm RUN: takes the script on standard input, and starts a watchdog if there is none.
+# hoist_in_time RUN: fails when the watchdog of this run puts the old state back, or has done so.
+hoist_in_time() {
+  if [ "$(cat "$hoist_state/switch/run" 2>/dev/null)" != "$1" ]; then return 0; fi
+  if [ ! -e "$hoist_state/switch/undoing" ] && [ ! -e "$hoist_state/switch/result" ]; then return 0; fi
+  echo 'nothing was heard for too long, so the host put the old state back' >&2
+  return 1
+}
+
+# hoist_arm RUN: takes the script on standard input, and starts a watchdog if there is none. One of this run that has put the
+# old state back, or is at it, is not started again: what it undid would count as done.
 hoist_arm() {
   command -v setsid >/dev/null || { echo 'setsid is missing' >&2; return 1; }
+  hoist_in_time "$1" || return 1
   if ! hoist_armed; then
     rm -rf "$hoist_state/switch" "$hoist_state/aside/switch"
     mkdir -m 700 "$hoist_state/switch"
@@ -18,6 +28,7 @@ hoist_arm() {
   printf '%s\n' "$1" >"$hoist_state/switch/run"
   sync "$hoist_state/switch/new"
   mv -T "$hoist_state/switch/new" "$hoist_state/switch/undo"
+  hoist_in_time "$1" || return 1
   if ! hoist_armed; then
     hoist_state=$hoist_state hoist_user=$hoist_user setsid /bin/sh "$hoist_state/switch/undo" watch \
       </dev/null >/dev/null 2>&1 4<&- 5>&- 6>&- 9>&- &
