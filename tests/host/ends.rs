@@ -178,7 +178,8 @@ fn the_history_tells_the_commit_and_the_plan_in_one_line_each() {
     }
     let history = project.hoist(&["history", "env=test", "--verify"]);
     assert_eq!(history.status, 0, "{history}");
-    let line = format!("hoist provision env=test file=... --limit={} (commit {head}, plan ", machine.name);
+    // What hoist keeps in the folder of the test is no part of the commit.
+    let line = format!("hoist provision env=test file=... --limit={} (commit {head} and changes, plan ", machine.name);
     assert_eq!(history.stdout.matches(&line).count(), 2, "{line}: {history}");
     assert!(history.stdout.contains("failed at") && !history.stdout.contains("canary"), "{history}");
 }
