@@ -103,6 +103,11 @@ impl Privilege {
             .remedy("it was tried once, so that nothing is locked; check it, and run the command again")
     }
 
+    /// Whether its words mean that the user may not become root, whatever the password is.
+    pub(super) fn forbids(&self, words: &str) -> bool {
+        ["not in the sudoers", "not allowed", "may not run", "not permitted"].iter().any(|said| words.contains(said))
+    }
+
     /// Why it ended without a shell, if it is to blame. `user` is who logged in.
     pub(super) fn refused(&self, words: &str, user: &str) -> Option<Failure> {
         let name = self.method.name();
@@ -124,7 +129,7 @@ impl Privilege {
             Failure::new(Cause::Sudo, format!("{name} wants a password"))
                 .remedy("give it with --ask-become-pass, or allow it without one, in /etc/sudoers.d/NAME (with visudo):")
                 .remedy(format!("  {user} ALL=(ALL) NOPASSWD: ALL"))
-        } else if said("not in the sudoers") || said("not allowed") || said("may not run") || said("not permitted") {
+        } else if self.forbids(words) {
             Failure::new(Cause::Sudo, format!("the user may not become root with {name}"))
                 .remedy("add it to the group sudo, or log in as root")
         } else {

@@ -109,7 +109,8 @@ impl Session {
                 }
                 Output::Exit(exit) => {
                     let failure = self.ended(&exit);
-                    return Err(if given { privilege.wrong_password() } else { self.refused(failure, privilege) });
+                    let wrong = given && !privilege.forbids(&self.last_words().unwrap_or_default());
+                    return Err(if wrong { privilege.wrong_password() } else { self.refused(failure, privilege) });
                 }
             }
         }

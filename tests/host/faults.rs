@@ -195,12 +195,13 @@ fn a_run_can_wait_for_the_lock() {
 fn sudo_and_su_take_a_password_once() {
     let Some(machine) = Machine::up() else { return };
     machine.sh("echo 'root:root pass' | chpasswd");
-    let provision = |settings: &str| {
-        let project = Project::new(&[&machine], "admin");
+    let provision_as = |user: &str, settings: &str| {
+        let project = Project::new(&[&machine], user);
         project.file("group_vars/all.yml", settings);
         project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/by-root, content: \"{{ inventory_hostname }}\\n\" }\n");
         project.hoist(&["provision", "env=test", "--yes"])
     };
+    let provision = |settings: &str| provision_as("admin", settings);
     let good = provision("ansible_become_password: s3cret pass\n");
     assert_eq!(good.status, 0, "{good}");
     assert!(!format!("{good}").contains("s3cret"), "{good}");
@@ -210,6 +211,14 @@ fn sudo_and_su_take_a_password_once() {
     let wrong = provision("ansible_become_password: wrong\n");
     assert_eq!(wrong.status, 3, "{wrong}");
     assert!(wrong.stdout.contains("does not accept the password"), "{wrong}");
+    let tried = "journalctl --no-pager | grep -o '[0-9]* incorrect password attempts*'";
+    assert_eq!(machine.sh(&format!("for i in $(seq 100); do {tried} && exit; sleep 0.1; done")), "1 incorrect password attempt\n");
+    let su = provision("ansible_become_method: su\nansible_become_password: wrong\n");
+    assert!(su.status == 3 && su.stdout.contains("su does not accept the password"), "{su}");
+    machine
+        .sh("useradd -m -s /bin/bash plain; echo plain:right | chpasswd; cp -r /root/.ssh /home/plain/; chown -R plain: /home/plain/.ssh");
+    let plain = provision_as("plain", "ansible_become_password: right\n");
+    assert!(plain.status == 3 && plain.stdout.contains("the user may not become root with sudo"), "{plain}");
     let none = provision("x_unused: 1\n");
     assert!(none.stdout.contains("wants a password"), "{none}");
     assert_eq!(machine.sh("stat -c %U /etc/by-root"), "root\n");
