@@ -144,11 +144,11 @@ fn a_host_that_is_alive_and_silent_is_given_up_and_the_others_finish() {
     stuck.sh("for i in $(seq 100); do pgrep -x sleep >/dev/null || exit 0; sleep 0.1; done; exit 1");
 }
 
-/// Holds the lock of dpkg for so many seconds, under a name.
-fn hold(machine: &Machine, seconds: u32) {
+/// Holds a lock of dpkg or apt for so many seconds, under a name.
+fn hold(machine: &Machine, lock: &str, seconds: u32) {
     machine.sh(&format!(
         "cat >/root/hold.pl <<'END'
-use Fcntl; open F, '>>', '/var/lib/dpkg/lock-frontend' or die; my $l = pack('ssqqi', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die;
+use Fcntl; open F, '>>', '{lock}' or die; my $l = pack('ssqqi', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die;
 $0 = 'some-upgrade'; sleep {seconds};
 END
 perl /root/hold.pl </dev/null >/dev/null 2>&1 & sleep 0.5; pgrep -f some-upgrade"
@@ -161,16 +161,31 @@ fn who_holds_the_lock_of_apt_is_named() {
     let Some(machine) = Machine::up() else { return };
     machine.sh("apt-get update -qq");
     let role = "provision:\n  - name: a package\n    package: { name: hello }\n    timeout: 15\n";
-    hold(&machine, 300);
+    hold(&machine, "/var/lib/dpkg/lock-frontend", 300);
     let waits = project(&machine, role, "");
     let run = waits.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 3, "{run}");
     assert!(run.stdout.contains("is held by process") && run.stdout.contains("(some-upgrade)"), "{run}");
     machine.sh("test -e /var/lib/dpkg/lock-frontend && pgrep -x some-upgrade && pkill -x some-upgrade; ! pgrep -x apt-get");
-    hold(&machine, 4);
+    hold(&machine, "/var/lib/dpkg/lock-frontend", 4);
     let run = project(&machine, &role.replace("    timeout: 15\n", ""), "").hoist(&["provision", "env=test", "--yes", "--json"]);
     assert_eq!(run.status, 0, "{run}");
     assert!(run.stdout.contains("is held by process") && run.stdout.contains("(some-upgrade)"), "told while it waits: {run}");
+    machine.sh("test -x /usr/bin/hello");
+}
+
+// L06
+#[test]
+fn who_holds_the_package_lists_is_waited_for() {
+    let Some(machine) = Machine::up() else { return };
+    machine.sh("rm -rf /var/lib/apt/lists; mkdir -p /var/lib/apt/lists/partial");
+    hold(&machine, "/var/lib/apt/lists/lock", 6);
+    let run = project(&machine, "provision:\n  - package: { name: hello }\n", "").hoist(&["provision", "env=test", "--yes", "--json"]);
+    assert_eq!(run.status, 0, "{run}");
+    assert!(
+        run.stdout.contains("waiting: ") && run.stdout.contains("is held by process") && run.stdout.contains("(some-upgrade)"),
+        "{run}"
+    );
     machine.sh("test -x /usr/bin/hello");
 }
 
