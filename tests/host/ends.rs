@@ -46,10 +46,20 @@ fn a_set_that_is_refused_does_not_stay_when_another_step_fails() {
     for _ in 0..2 {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
-        for words in ["failed: fails", "exit status 9", "about something else", "it is bad", "put back: /etc/set/one", "1 step changed before it and put back"] {
+        for words in [
+            "failed: fails",
+            "exit status 9",
+            "about something else",
+            "it is bad",
+            "put back: /etc/set/one",
+            "1 step changed before it and put back",
+        ] {
             assert!(run.stdout.contains(words), "{words}: {run}");
         }
-        assert_eq!(machine.sh("cat /etc/set/one; ls -A /var/lib/hoist/pending /var/lib/hoist/aside"), "old\n/var/lib/hoist/aside:\n\n/var/lib/hoist/pending:\n");
+        assert_eq!(
+            machine.sh("cat /etc/set/one; ls -A /var/lib/hoist/pending /var/lib/hoist/aside"),
+            "old\n/var/lib/hoist/aside:\n\n/var/lib/hoist/pending:\n"
+        );
     }
     // One that is accepted stays, and its handler is due.
     role("good", "exit 9");
@@ -143,6 +153,27 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
     assert_eq!(machine.sh("cat /var/ran /etc/after"), "x\nx");
 }
 
+// N17
+#[test]
+fn a_listener_that_restarts_or_is_killed_ends_no_run() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    let wait = WAIT.replace("/run/begun", "/run/begun; echo x >>/var/ran");
+    project.file(
+        "roles/test/role.yml",
+        &format!("provision:\n  - shell: {{ cmd: \"{wait}\", always: true }}\n  - copy: {{ dest: /etc/after, content: x }}\n"),
+    );
+    for deed in ["systemctl restart ssh", "kill -KILL $(systemctl show -P MainPID ssh)"] {
+        machine.sh("rm -f /run/begun /run/go /var/ran /etc/after");
+        let child = start(&project, &[]);
+        machine.wait_for("/run/begun");
+        machine.sh(&format!("{deed}; touch /run/go"));
+        let run = end(child);
+        assert_eq!(run.status, 0, "{deed}: {run}");
+        assert_eq!(machine.sh("cat /var/ran /etc/after; systemctl reset-failed ssh; systemctl start ssh"), "x\nx", "{deed}");
+    }
+}
+
 // L01
 #[test]
 fn who_waits_for_the_lock_can_be_interrupted() {
@@ -162,7 +193,10 @@ fn who_waits_for_the_lock_can_be_interrupted() {
 fn the_history_tells_the_commit_and_the_plan_in_one_line_each() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - name: |\n      fails\tat\n      \"this\"\n    command: { cmd: \"test -e {{ file }}\", always: true }\n");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - name: |\n      fails\tat\n      \"this\"\n    command: { cmd: \"test -e {{ file }}\", always: true }\n",
+    );
     let git = |words: &[&str]| {
         let all = ["-c", "user.name=t", "-c", "user.email=t@localhost"].iter().chain(words);
         assert!(Command::new("git").args(all).current_dir(project.folder.path()).output().expect("git runs").status.success(), "{words:?}");
