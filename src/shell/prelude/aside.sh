@@ -39,8 +39,12 @@ hoist_back_one() {
   elif [ -d "$1/was" ] && [ ! -L "$1/was" ] && [ -d "$hoist_path" ] && [ ! -L "$hoist_path" ]; then
     chown --reference="$1/was" -- "$hoist_path" && chmod --reference="$1/was" -- "$hoist_path" || return 1
   else
+    # What a run left that was killed just here.
+    rm -rf --one-file-system "$hoist_tmp"/.hoist.????????
     hoist_tmp=$(mktemp -d "${hoist_tmp:-/}/.hoist.XXXXXXXX") || return 1
+    # fault
     if cp -a -T -- "$1/was" "$hoist_tmp/was" && mv -fT -- "$hoist_tmp/was" "$hoist_path"; then
+      # fault
       rmdir -- "$hoist_tmp"
     else
       rm -rf -- "$hoist_tmp"
