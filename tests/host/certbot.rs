@@ -132,9 +132,10 @@ fn certificates_are_fetched_extended_renewed_and_kept_when_the_server_fails() {
     assert_eq!(shop.page("shop.test"), "page\n");
     let first = shop.serial();
 
-    // One more domain, while somebody asks for the page all the time.
+    // One more domain, while somebody asks for the page all the time. Not by HTTP/2: nginx takes leave of such connections at once when
+    // it is reloaded, and curl takes that for an error where others ask once more (curl#1618).
     shop.machine.sh(
-        "systemd-run -q --unit=visitor sh -c 'while :; do curl -ksS --max-time 5 --resolve shop.test:443:127.0.0.1 https://shop.test/ >>/tmp/good 2>>/tmp/bad; sleep 0.02; done'",
+        "systemd-run -q --unit=visitor sh -c 'while :; do curl -ksS --http1.1 --max-time 30 --resolve shop.test:443:127.0.0.1 https://shop.test/ >>/tmp/good 2>>/tmp/bad; sleep 0.02; done'",
     );
     shop.domains("new.shop.test, shop.test, www.shop.test");
     shop.project.converge();

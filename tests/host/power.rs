@@ -125,6 +125,7 @@ fn a_host_that_reboots_in_the_middle_is_put_right_by_the_next_run() {
             task(3)
         )
     };
+    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { connect_timeout: 60 }\n");
     project.file("roles/test/role.yml", &role("touch /etc/begun; sleep 60"));
     let child = Command::new(env!("CARGO_BIN_EXE_hoist"))
         .args(["provision", "env=test", "--yes"])

@@ -1,6 +1,6 @@
 //! A run on a real host: one exec, honest previews, handlers that survive, the lock, files that moved.
 
-use crate::machine::{Machine, Project};
+use crate::machine::{Machine, Project, UNTIL_GO};
 
 /// How often a command was started over SSH since the log was last emptied.
 pub fn execs(machine: &Machine) -> usize {
@@ -57,6 +57,7 @@ fn a_plan_writes_nothing() {
         "provision:\n  - package: { name: tree }\n  - copy: { dest: /etc/motd, content: new }\n    notify: tell\n  - command: { cmd: touch /etc/touched, creates: /etc/touched }\n  - service: { name: cron, state: restarted }\n\
          handlers:\n  - name: tell\n    copy: { dest: /etc/told, content: x }\n",
     );
+    machine.booted();
     machine.sh("sleep 1; touch /run/mark; sleep 1");
     let run = project.hoist(&["plan", "env=test"]);
     assert_eq!(run.status, 0, "{run}");
@@ -96,7 +97,7 @@ fn a_handler_survives_a_failure() {
 fn a_second_run_is_told_who_holds_the_lock() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: touch /run/started; sleep 4, always: true }\n");
+    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/started; {UNTIL_GO}\", always: true }}\n"));
     let folder = project.folder.path().to_path_buf();
     let first = std::thread::spawn(move || {
         std::process::Command::new(env!("CARGO_BIN_EXE_hoist"))
@@ -107,6 +108,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
     });
     machine.wait_for("/run/started");
     let second = project.hoist(&["provision", "env=test", "--yes"]);
+    machine.go();
     assert_eq!(second.status, 4, "{second}");
     assert!(format!("{}{}", second.stdout, second.stderr).contains("hoist provision env=test"), "{second}");
     assert!(first.join().expect("it ends").status.success());

@@ -1,6 +1,6 @@
 //! Releases that fail, at every step: what was live still is, on every host, and the words of what failed are shown.
 
-use super::shop::Shop;
+use super::shop::{SICK, Shop};
 use crate::machine::Run;
 
 /// A deploy that failed and left `version` live everywhere.
@@ -23,14 +23,18 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     let [first, second, third] = &shop.machines[..] else { panic!("three hosts") };
 
     third.sh("echo two >/etc/shop-sick");
+    shop.settings(SICK);
     let sick = shop.try_deploy(&[]);
     failed(&shop, &sick, &[&third.name, "answers /health on port 8001 with 500", "two has no pulse", "what was live still is"], "one");
     third.sh("rm /etc/shop-sick");
 
+    // For longer than Node takes to start.
+    shop.settings(&SICK.replace("timeout: 8", "timeout: 60").replace("startsecs: 1", "startsecs: 6"));
     second.sh("echo two >/etc/shop-worker-sick");
     let worker = shop.try_deploy(&[]);
     failed(&shop, &worker, &[&second.name, "does not stay up", "two cannot work", "rolled back"], "one");
     second.sh("rm /etc/shop-worker-sick");
+    shop.settings("");
 
     first.sh("echo 'nonsense;' >/etc/nginx/conf.d/broken.conf");
     let refused = shop.try_deploy(&[]);
@@ -38,13 +42,14 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
 
     // What `nginx -t` does not find: a reload that cannot take a port goes on as before, and says so in a log alone.
     first.sh(
-        "systemd-run -q --unit=taken python3 -m http.server 8099; sleep 1; echo 'server { listen 8099; }' >/etc/nginx/conf.d/broken.conf",
+        "systemd-run -q --unit=taken python3 -m http.server 8099; until ss -Hltn | grep -q :8099; do sleep 0.1; done; echo 'server { listen 8099; }' >/etc/nginx/conf.d/broken.conf",
     );
     let unheard = shop.try_deploy(&[]);
     failed(&shop, &unheard, &[&first.name, "does not take the new upstreams", "rolled back"], "one");
     first.sh("systemctl stop taken; rm /etc/nginx/conf.d/broken.conf");
 
-    third.sh("systemd-run -q --unit=taken python3 -m http.server 8001 --bind 127.0.0.1; sleep 1");
+    third
+        .sh("systemd-run -q --unit=taken python3 -m http.server 8001 --bind 127.0.0.1; until ss -Hltn | grep -q :8001; do sleep 0.1; done");
     let taken = shop.try_deploy(&[]);
     failed(&shop, &taken, &[&third.name, "port 8001 is taken by something else"], "one");
     third.sh("systemctl stop taken");
@@ -169,7 +174,8 @@ fn failed_deploys_never_push_out_the_last_good_release() {
     machine.sh("echo sick >/etc/shop-sick");
     for number in 0..10 {
         // Some are never complete, some fail when they are started.
-        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 0\napp_build: [node build.js, 'false']\n" });
+        let settings = if number % 3 == 0 { SICK } else { "app_build: [node build.js, 'false']\n" };
+        shop.settings(&format!("app_keep: 0\n{settings}"));
         shop.commit("sick");
         assert_eq!(shop.try_deploy(&[]).status, 3);
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use super::shop::{Shop, get};
+use super::shop::{SICK, Shop, get};
 use super::web::{Answer, Request, serve};
 
 const MOMENTS: [&str; 7] =
@@ -90,6 +90,7 @@ fn webhooks_are_told_and_one_that_fails_or_hangs_fails_nothing() {
     shop.deploy("two");
     assert_eq!(shop.hoist(&["rollback", "env=test", "--yes"]).status, 0);
     shop.machines[0].sh("echo three >/etc/shop-sick");
+    notify(&format!("{{ json: \"{address}/t0ken/good\" }}\n{SICK}"));
     shop.commit("three");
     assert_eq!(shop.try_deploy(&[]).status, 3);
     assert_eq!(events(&take()), ["start", "success", "start", "rollback", "start", "failure"]);
