@@ -50,6 +50,14 @@ impl Traced {
     /// What it saw.
     fn stop(mut self) -> String {
         let _ = Command::new("kill").args(["-INT", &self.strace.id().to_string()]).status();
+        // It waits for ever for a process that waits for a child (vfork) which it has stopped itself; when it dies, both go on.
+        for _ in 0..200 {
+            if self.strace.try_wait().is_ok_and(|ended| ended.is_some()) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let _ = self.strace.kill();
         let _ = self.strace.wait();
         fs::read_to_string(&self.log).unwrap_or_default()
     }
