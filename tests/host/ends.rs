@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::machine::{Machine, Project, Run, text};
+use crate::machine::{Machine, Project, Run, UNTIL_GO, text};
 use crate::relay::Relay;
 
 fn start(project: &Project, more: &[&str]) -> Child {
@@ -25,8 +25,6 @@ fn end(child: Child) -> Run {
 fn signal(child: &Child, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
 }
-
-const WAIT: &str = "touch /run/begun; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done";
 
 // S01, S02
 #[test]
@@ -107,7 +105,7 @@ fn a_step_that_does_not_want_to_end_is_ended_all_the_same() {
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
-    machine.sh("for i in $(seq 200); do pgrep -f 'seq [6]00' >/dev/null || exit 0; sleep 0.1; done; ps -ef; exit 1");
+    machine.wait_until("! pgrep -f 'seq [6]00'");
     machine.sh("flock -n /var/lib/hoist/lock true && test ! -e /run/ended");
 }
 
@@ -142,7 +140,7 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
         let text = std::fs::read_to_string(project.folder.path().join(&path)).expect("it is there");
         project.file(&path, &text.replace(&from, &to));
     }
-    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"{WAIT}; echo x >>/var/ran\", creates: /var/ran }}\n  - copy: {{ dest: /etc/after, content: x }}\n"));
+    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}; echo x >>/var/ran\", creates: /var/ran }}\n  - copy: {{ dest: /etc/after, content: x }}\n"));
     let child = start(&project, &[]);
     machine.wait_for("/run/begun");
     relay.vanish();
@@ -158,7 +156,7 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
 fn a_listener_that_restarts_or_is_killed_ends_no_run() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    let wait = WAIT.replace("/run/begun", "/run/begun; echo x >>/var/ran");
+    let wait = format!("touch /run/begun; echo x >>/var/ran; {UNTIL_GO}");
     project.file(
         "roles/test/role.yml",
         &format!("provision:\n  - shell: {{ cmd: \"{wait}\", always: true }}\n  - copy: {{ dest: /etc/after, content: x }}\n"),
@@ -182,7 +180,7 @@ fn who_waits_for_the_lock_can_be_interrupted() {
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/one, content: x }\n");
     machine.sh("mkdir -m 700 /var/lib/hoist; echo 'ann@laptop hoist' >/var/lib/hoist/lock; systemd-run -q flock /var/lib/hoist/lock sleep 600; while flock -n /var/lib/hoist/lock true; do sleep 0.1; done");
     let child = start(&project, &["--lock-wait", "500"]);
-    machine.sh("for i in $(seq 600); do pgrep -fx 'flock -w 500 9' >/dev/null && exit; sleep 0.1; done; exit 1");
+    machine.wait_until("pgrep -fx 'flock -w 500 9'");
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");

@@ -264,7 +264,7 @@ fn the_first_host_that_fails_stops_all_of_a_play_that_wants_that() {
     project.file("roles/test/role.yml", "provision:\n  - name: the check\n    shell: { cmd: \"test ! -e /etc/bad || exit 1; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done\", always: true }\n  - copy: { dest: /etc/here, content: x }\n  - shell: { cmd: touch /etc/there, always: true }\n");
     machines[0].sh("touch /etc/bad");
     let child = start(&project);
-    machines[0].sh("for i in $(seq 1800); do grep -qs failed /var/lib/hoist/history.log && exit; sleep 0.1; done; exit 1");
+    machines[0].wait_until("grep -qs failed /var/lib/hoist/history.log");
     machines[1..].iter().for_each(|machine| drop(machine.sh("touch /run/go")));
     let run = end(child);
     assert_eq!(run.status, 3, "{run}");

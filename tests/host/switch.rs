@@ -65,8 +65,8 @@ fn an_sshd_that_lets_nobody_in_is_put_back() {
 fn a_probe_that_takes_long_is_no_silence() {
     let Some(machine) = Machine::up() else { return };
     let tasks = "provision:\n  - copy: { dest: /etc/sudoers.d/one, content: \"# one\\n\", mode: \"0440\" }\n  - shell: { cmd: touch /etc/between, creates: /etc/between }\n  \
-                 - command: { cmd: touch /etc/slow, unless: \"test ! -e /etc/between || sleep 9; test -e /etc/slow\" }\n  - copy: { dest: /etc/sudoers.d/two, content: \"# two\\n\", mode: \"0440\" }\n";
-    let project = project(&machine, tasks);
+                 - command: { cmd: touch /etc/slow, unless: \"test ! -e /etc/between || sleep 14; test -e /etc/slow\" }\n  - copy: { dest: /etc/sudoers.d/two, content: \"# two\\n\", mode: \"0440\" }\n";
+    let project = project(&machine, tasks, "confirm_timeout: 8, connect_timeout: 8");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(machine.sh("cat /etc/sudoers.d/one /etc/sudoers.d/two"), "# one\n# two\n");
@@ -79,7 +79,8 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
     let Some(machine) = Machine::up() else { return };
     let accounts = machine.sh("getent passwd deploy; getent shadow deploy; id deploy");
     for task in ["user: { name: deploy, shell: /usr/sbin/nologin }", "service: { name: ssh, state: stopped }"] {
-        let project = project(&machine, &format!("provision:\n  - name: out\n    {task}\n  - copy: {{ dest: /etc/other, content: x }}\n"));
+        let project =
+            project(&machine, &format!("provision:\n  - name: out\n    {task}\n  - copy: {{ dest: /etc/other, content: x }}\n"), REFUSED);
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{task}: {run}");
         assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{task}: {run}");
