@@ -20,6 +20,7 @@ pub(crate) mod path;
 mod pattern;
 mod place;
 mod probe;
+mod purge;
 pub mod question;
 mod recurse;
 mod reply;
