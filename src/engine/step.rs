@@ -270,7 +270,7 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
 
 /// The files that notify a handler which checks them are a set: all of them stay, or none.
 fn settle_sets(all: &mut PlaySteps) {
-    let checks = |handler: &&Handler| handler.steps.iter().any(|step| step.resource.validates());
+    let checks = |handler: &&Handler| handler.steps.iter().any(|step| step.resource.validator().is_some());
     let checking: Vec<String> = all.handlers.iter().filter(checks).map(|handler| handler.key.clone()).collect();
     for handler in all.handlers.iter_mut().filter(|handler| checking.contains(&handler.key)) {
         handler.steps.iter_mut().for_each(|step| step.set = Some(handler.key.clone()));

@@ -64,8 +64,8 @@ impl Resource for Covered {
         self.inner.undo(reply)
     }
 
-    fn validates(&self) -> bool {
-        self.inner.validates()
+    fn validator(&self) -> Option<&str> {
+        self.inner.validator()
     }
 
     fn subject(&self) -> String {

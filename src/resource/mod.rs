@@ -86,9 +86,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Some(change.script).filter(|script| script.blob().is_none())
     }
 
-    /// Whether it first checks the files that it is about to bring into effect, so that they can be put back.
-    fn validates(&self) -> bool {
-        false
+    /// The command with which it first checks the files that it is about to bring into effect, so that they can be put back.
+    fn validator(&self) -> Option<&str> {
+        None
     }
 
     /// Asks what it must know of the host.
@@ -113,9 +113,9 @@ pub trait Resource: Send + Sync {
     fn undo(&self, _: &Reply) -> Option<Script> {
         None
     }
-    /// See [`Kind::validates`].
-    fn validates(&self) -> bool {
-        false
+    /// See [`Kind::validator`].
+    fn validator(&self) -> Option<&str> {
+        None
     }
     /// See [`Kind::probe`].
     fn probe(&self, probe: &mut Probe);
@@ -143,8 +143,8 @@ impl<K: Kind> Resource for K {
         Kind::undo(self, reply)
     }
 
-    fn validates(&self) -> bool {
-        Kind::validates(self)
+    fn validator(&self) -> Option<&str> {
+        Kind::validator(self)
     }
 
     fn probe(&self, probe: &mut Probe) {

@@ -107,8 +107,8 @@ impl Kind for Service {
         Some(script)
     }
 
-    fn validates(&self) -> bool {
-        self.args.validate.is_some()
+    fn validator(&self) -> Option<&str> {
+        self.args.validate.as_deref()
     }
 
     fn probe(&self, probe: &mut Probe) {
@@ -135,7 +135,7 @@ impl Kind for Service {
             _ => None,
         };
         if let (Some(command), Some(unit), true) = (&self.args.validate, &self.unit, verb.is_some()) {
-            change.script.line("hoist_validate {} {}", &[unit, command]);
+            change.script.line("hoist_validate {} {}", &[&format!("{unit} was left as it is"), command]);
         }
         if stale || now.is_some_and(|now| now.stale) {
             change.script.line("systemctl daemon-reload", &[]);
