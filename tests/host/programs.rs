@@ -183,7 +183,7 @@ fn a_group_restarts_alone_and_a_program_that_supervisor_refuses_changes_nothing(
 fn units_that_are_not_declared_go_when_told_so() {
     let Some(programs) = Programs::up("systemd") else { return };
     programs.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [systemd_app]\n");
-    programs.project.file("group_vars/all.yml", "process_manager: systemd\nsupervisor_exclusive: true\n");
+    programs.project.file("group_vars/all.yml", "supervisor_exclusive: true\n");
     programs.given("  old: { command: /bin/sleep 1001, user: www-data, numprocs: 2 }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
     programs.project.converge();
     let two = programs.pids("2002");
