@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::target::{Settings, Target};
 use super::{
-    Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, purge::Purge, recurse,
+    Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, purge::Purge,
+    recurse,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Scope;

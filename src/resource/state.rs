@@ -33,10 +33,12 @@ impl Subject {
             (Self::Below(folder), Self::Path(asked)) if folder == asked => false,
             (Self::Below(folder), asked) => Self::Path(folder.clone()).reaches(asked),
             (Self::Path(changed), Self::Tree(asked)) => within(asked, changed) || within(changed, asked),
-            (Self::Path(changed), Self::Others(folder, names)) => match changed.strip_prefix(folder.as_str()) {
-                Some(below) if below.starts_with('/') => below[1..].split('/').next().is_none_or(|name| !names.iter().any(|kept| kept == name)),
-                _ => within(folder, changed),
-            },
+            (Self::Path(changed), Self::Others(folder, names)) => {
+                match changed.strip_prefix(folder.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+                    Some(below) => !names.iter().any(|name| within(below, name)),
+                    None => within(folder, changed),
+                }
+            }
             (Self::Path(changed), Self::Unit(_)) => UNIT_FOLDERS.iter().any(|folder| within(changed, folder)),
             (Self::Path(changed), Self::Account) => ["/etc/passwd", "/etc/group", "/etc/shadow"].contains(&changed.as_str()),
             (a, b) => a == b,
@@ -315,7 +317,9 @@ mod tests {
         let tree = Subject::Tree("/srv/app".into());
         let others = Subject::Others("/srv/app".into(), vec!["kept".into()]);
         assert!(path("/srv/app/x").reaches(&others) && path("/srv").reaches(&others) && path("/srv/app").reaches(&others));
-        assert!(!path("/srv/app/kept").reaches(&others) && !path("/srv/app/kept/x").reaches(&others) && !path("/srv/apple").reaches(&others));
+        for spared in ["/srv/app/kept", "/srv/app/kept/x", "/srv/apple"] {
+            assert!(!path(spared).reaches(&others), "{spared}");
+        }
         assert!(path("/srv/app/x").reaches(&tree) && path("/srv").reaches(&tree) && !path("/srv/apple").reaches(&tree));
     }
 }

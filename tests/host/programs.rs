@@ -184,7 +184,8 @@ fn units_that_are_not_declared_go_when_told_so() {
     let Some(programs) = Programs::up("systemd") else { return };
     programs.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [systemd_app]\n");
     programs.project.file("group_vars/all.yml", "supervisor_exclusive: true\n");
-    programs.given("  old: { command: /bin/sleep 1001, user: www-data, numprocs: 2 }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+    programs
+        .given("  old: { command: /bin/sleep 1001, user: www-data, numprocs: 2 }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
     programs.project.converge();
     let two = programs.pids("2002");
     programs.given("  new: { command: /bin/sleep 1001, user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
