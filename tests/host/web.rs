@@ -89,16 +89,17 @@ fn a_refused_configuration_puts_sites_back_that_were_not_declared() {
             "group_vars/web.yml",
             &format!(
                 "nginx_exclusive: true\nnginx_http_extra: \"limit_req_zone $binary_remote_addr zone={zone}:1m rate=9r/s;\"\n\
-                 nginx_sites:\n  shop: {{ server_name: shop.test, root: /srv, extra: \"limit_req zone={zone}; {more}\" }}\n"
+                 nginx_sites:\n  shop: {{ server_name: shop.test, root: /srv, extra: \"limit_req zone={zone};\"{more} }}\n"
             ),
         );
     };
-    site("old", "");
+    site("old", ", basic_auth: { users: { ada: $6$x } }");
     project.converge();
     machine.sh("cd /etc/nginx/sites-enabled; printf 'server { listen 81; }' >../stray; ln -s ../stray 'a stray one'; mkdir -p /srv/x; cp ../stray plain");
-    let stray = "cd /etc/nginx/sites-enabled; readlink 'a stray one'; cat plain; ls -1";
+    let stray =
+        "cd /etc/nginx/sites-enabled; readlink 'a stray one'; cat plain; ls -1; stat -c %U:%G:%a ../htpasswd/shop; cat ../htpasswd/shop";
     let before = machine.sh(stray);
-    site("old", "no_such_directive on;");
+    site("old", ", client_max_body_size: much");
     let plan = project.hoist(&["plan", "env=test"]);
     assert!(plan.stdout.contains("removes a stray one, a link to ../stray") && plan.stdout.contains("removes plain, a file"), "{plan}");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
