@@ -110,6 +110,20 @@ fn a_certificate_is_fetched_on_trixie_and_goes_when_no_site_has_it() {
     shop.domains("shop.test");
     shop.project.converge();
     assert_eq!(shop.page("shop.test"), "page\n");
+    // Renewal would put its proofs where nginx does not look any more; and nothing renews what has expired here.
+    let first = shop.serial();
+    let moved = format!("{SITES}{}certbot_certificates: {{ shop: [shop.test] }}\nacme_webroot: /var/www/proofs\n", pebble::VARIABLES);
+    shop.project.file("group_vars/web.yml", &moved);
+    shop.project.converge();
+    let second = shop.serial();
+    assert_ne!(first, second);
+    shop.renews("certbot.service");
+    shop.machine.sh(
+        "cd /etc/letsencrypt/live/shop; openssl req -x509 -key privkey.pem -subj /CN=shop.test -addext subjectAltName=DNS:shop.test \\
+         -not_before 20200101000000Z -not_after 20200102000000Z >/tmp/old.pem; cat /tmp/old.pem >cert.pem; cat /tmp/old.pem >fullchain.pem",
+    );
+    shop.project.converge();
+    assert_eq!(shop.page("shop.test"), "page\n");
     let gone = format!("{SITES}{}certbot_certificates: {{ shop: ~ }}\n", pebble::VARIABLES);
     shop.project.file("group_vars/web.yml", &gone);
     shop.fails("nginx still uses the certificate shop");

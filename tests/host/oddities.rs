@@ -144,3 +144,29 @@ fn a_service_that_dies_at_its_start_or_flaps_is_a_failure() {
         assert_eq!(run.status, 3, "{run}");
     }
 }
+
+// A10
+#[test]
+fn a_folder_is_purged_of_any_name_but_one_that_cannot_be_shown() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "deploy");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - name: nothing else is there\n    file: { path: /srv/jobs, state: directory, purge: true, keep: [kept, \"a 'kept' one\", --] }\n",
+    );
+    machine.sh(
+        "mkdir -p /srv/jobs/folder/deep /srv/away; cd /srv/jobs; echo x >/srv/away/file; touch kept \"a 'kept' one\" ./-- folder/deep/file\n\
+         touch ./-rf '$(reboot)' 'a  b' \"it's\" '*' .hidden é '\\'; mkfifo pipe; ln -s /srv/away link; ln -s '/nowhere; x' broken",
+    );
+    let plan = project.hoist(&["plan", "env=test"]);
+    for words in ["removes -rf, a file", "removes $(reboot), a file", "removes link, a link to /srv/away", "removes folder, a directory"] {
+        assert!(plan.stdout.contains(words), "{words}: {plan}");
+    }
+    project.converge();
+    assert_eq!(machine.sh("cd /srv/jobs; ls -A; ls /srv/away"), "--\na 'kept' one\nkept\nfile\n");
+    machine.sh("cd /srv/jobs; touch \"$(printf 'a\\nb')\" stray");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("`/srv/jobs` holds a name that hoist does not touch: `a\\nb`"), "{run}");
+    machine.sh("test -e /srv/jobs/stray");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::host::{SiteHost, given, magic};
+use super::host::{SiteHost, given};
 use super::play::site_play;
 use super::{Project, twins};
 use crate::cli::secrets::store::Store;
@@ -91,7 +91,7 @@ impl Site {
         Target {
             name: host.name.clone(),
             given: given(&host.variables),
-            fixed: magic(&self.environment, &host.name),
+            fixed: host.fixed.clone(),
             root: Privilege::root(
                 Method::named(&host.connection.become_method).unwrap_or(Method::Sudo),
                 self.become_password.clone().or_else(|| host.connection.become_password.clone()),
