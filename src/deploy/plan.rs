@@ -62,9 +62,10 @@ impl Plan {
         self.hosts.iter().any(|(_, state)| state.live.is_some())
     }
 
-    /// Whether its migrations are known to change the database.
-    pub fn migrates(&self) -> bool {
-        !self.rollback && self.version.changes.as_ref().is_some_and(|changes| !changes.migrations.is_empty())
+    /// Whether its migrations change the database, or may: what nobody knows counts.
+    pub fn migrates(&self, app: &App) -> bool {
+        let known = self.version.changes.as_ref().is_some_and(|changes| !changes.migrations.is_empty());
+        !self.rollback && !app.migrate.is_empty() && (known || self.version.unknown.is_some())
     }
 
     /// The release, as a line of the ledger has it.

@@ -131,13 +131,13 @@ impl Work<'_, '_> {
         if plan.maintenance && !self.crew.verb(&(self.job)("maintenance_on"), hosts, &|_| serde_json::Map::new()) {
             return false;
         }
-        let Some(first) = hosts.first() else { return true };
-        if self.apps.get(first).is_none_or(|app| app.migrate.is_empty()) {
+        let Some((first, app)) = hosts.first().and_then(|first| Some((first, self.apps.get(first)?))) else { return true };
+        if app.migrate.is_empty() {
             return true;
         }
         (self.tell)(&format!("migrating on {first}"));
         let done = self.hook("before_migrate") && self.verb("migrate", std::slice::from_ref(first), false);
-        if plan.migrates() {
+        if plan.migrates(app) {
             // Half of it may have happened.
             self.note(hosts, State::Migrated);
         }

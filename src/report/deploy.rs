@@ -73,6 +73,7 @@ pub fn events(app: &App, plan: &Plan, differences: &[HostPlan<'_>]) -> Vec<json:
         "commits": changes.map(|changes| changes.count),
         "older": changes.map(|changes| changes.older),
         "migrations": changes.map(|changes| &changes.migrations),
+        "unknown": plan.version.unknown,
     });
     std::iter::once(("deploy", json::fields(fields))).chain(json::plan(differences)).collect()
 }
@@ -87,8 +88,11 @@ fn describe(plan: &Plan, id: &ReleaseId) -> String {
 }
 
 fn commits(plan: &Plan) -> String {
-    let Some(changes) = &plan.version.changes else { return String::new() };
     let mut text = String::new();
+    if let Some(why) = &plan.version.unknown {
+        text += &format!("\n  {}\n", paint(YELLOW, escape(format!("not known whether it is newer than what is live, {why}"))));
+    }
+    let Some(changes) = &plan.version.changes else { return text };
     if changes.older {
         text += &format!("\n  {}\n", paint(YELLOW, "this is an older commit than the live one"));
     } else {
@@ -111,6 +115,10 @@ fn migrations(app: &App, plan: &Plan) -> String {
     let run = format!("`{}` runs on {first}, before any host is switched", app.migrate);
     let known = plan.version.changes.as_ref().filter(|_| !app.migrations.is_empty());
     let mut text = match known {
+        _ if plan.version.unknown.is_some() => {
+            let what = "nobody knows which migrations are new, so a rollback will ask";
+            format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
+        }
         Some(changes) if changes.older && !changes.migrations.is_empty() => {
             let what = format!("the live commit has {} more", count(changes.migrations.len(), "migration"));
             format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
@@ -248,7 +256,7 @@ mod tests {
     fn plan(hosts: Vec<Seen>) -> Plan {
         Plan {
             environment: "prod".to_string(),
-            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), changes: None },
+            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), changes: None, unknown: None },
             id: ReleaseId::new(2, "ccccccc"),
             rollback: false,
             hosts,

@@ -5,6 +5,7 @@ mod forge;
 mod hooks;
 mod hostile;
 mod kills;
+mod older;
 mod requests;
 mod shop;
 mod sources;

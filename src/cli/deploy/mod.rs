@@ -15,6 +15,7 @@ use crate::deploy::choose::{self, Seen};
 use crate::deploy::notify::{self, Message, Moment};
 use crate::deploy::plan::{self, Plan};
 use crate::deploy::run::{self, Work};
+use crate::deploy::version::{self, Version};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Crew, Interrupt, Orders, PlayPreview, Rolling, Size};
 use crate::report;
@@ -50,7 +51,7 @@ pub struct Args {
     /// Make a new release even where this commit is live, with nothing else to change
     #[arg(long)]
     redeploy: bool,
-    /// Deploy to a protected environment what is older than the live commit
+    /// Deploy to a protected environment what is older than the live commit, or cannot be compared with it
     #[arg(long)]
     allow_older: bool,
     /// Show the maintenance page from before the migration until the release is live
@@ -92,20 +93,17 @@ pub fn run(args: &Args) -> Outcome {
     let again = said::again(again(args, &ground.site.environment.name));
     let again = report::Again::Everywhere(&again, Some(first(args)));
     carry_out(&ground, &args.output, &args.consent, "deploy", again, &mut |crew, apps, seen| {
-        let (first, state) = seen.first().expect("there is a host");
+        let (first, _) = seen.first().expect("there is a host");
         let app = &apps[first];
-        let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
+        let lives = version::lives(seen);
         let (version, archive) = match (&archive, &args.from_local) {
-            (Some(archive), _) => archive.clone(),
-            (None, Some(folder)) => source::local(folder, app, live)?,
-            (None, None) => source::repository(crew, first, app, live)?,
+            (Some((version, archive)), _) => (source::same(version, &lives), archive.clone()),
+            (None, Some(folder)) => source::local(folder, app, &lives)?,
+            (None, None) => source::repository(crew, first, app, &lives)?,
         };
         let environment = &ground.site.environment.name;
-        if source::is_older(version.changes.as_ref()) && ground.project.protected(environment) && !args.allow_older {
-            return Err(Diagnostic::error(format!("{} is older than what is live in `{environment}`, which is protected", version.name()))
-                .help("to go back to a release that is still there: hoist rollback")
-                .help("to deploy it all the same: --allow-older")
-                .into());
+        if ground.project.protected(environment) && !args.allow_older {
+            older(&version, environment)?;
         }
         let differences = compare(crew, &ground, apps, seen);
         let differs = |host: &str| args.redeploy || differences.get(host).is_some_and(|plays| has_changes(plays));
@@ -131,6 +129,20 @@ pub fn run(args: &Args) -> Outcome {
             differences,
         ))
     })
+}
+
+/// What a protected environment does not take by itself.
+fn older(version: &Version, environment: &str) -> Result<(), Diagnostic> {
+    let name = version.name();
+    let error = match &version.unknown {
+        _ if version.is_older() => Diagnostic::error(format!("{name} is older than what is live in `{environment}`, which is protected"))
+            .help("to go back to a release that is still there: hoist rollback"),
+        Some(why) => Diagnostic::error(format!("whether {name} is older than what is live in `{environment}` is not known"))
+            .help(format!("it cannot be compared with {why}"))
+            .help("the environment is protected, so say that it may be older"),
+        None => return Ok(()),
+    };
+    Err(error.help("to deploy it all the same: --allow-older"))
 }
 
 /// What of each host's live release would be another today, beside the code.
