@@ -32,6 +32,11 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     failed(&shop, &worker, &[&second.name, "does not stay up", "two cannot work", "rolled back"], "one");
     second.sh("rm /etc/shop-worker-sick");
 
+    third.sh("echo two >/etc/shop-mortal");
+    let mortal = shop.try_deploy(&[]);
+    failed(&shop, &mortal, &[&third.name, "shop.web.", "does not stay up", "two is no more", "rolled back"], "one");
+    third.sh("rm /etc/shop-mortal");
+
     first.sh("echo 'nonsense;' >/etc/nginx/conf.d/broken.conf");
     let refused = shop.try_deploy(&[]);
     failed(&shop, &refused, &[&first.name, "unknown directive", "rolled back"], "one");
@@ -169,7 +174,7 @@ fn failed_deploys_never_push_out_the_last_good_release() {
     machine.sh("echo sick >/etc/shop-sick");
     for number in 0..10 {
         // Some are never complete, some fail when they are started.
-        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 0\napp_build: [node build.js, 'false']\n" });
+        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 1\napp_build: [node build.js, 'false']\n" });
         shop.commit("sick");
         assert_eq!(shop.try_deploy(&[]).status, 3);
     }
