@@ -167,18 +167,18 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
 #[test]
 fn failed_deploys_never_push_out_the_last_good_release() {
     let Some(shop) = Shop::up(1) else { return };
-    shop.settings("app_keep: 0\n");
+    shop.settings("app_keep: 1\n");
     shop.deploy("one");
     shop.deploy("two");
     let machine = &shop.machines[0];
     machine.sh("echo sick >/etc/shop-sick");
     for number in 0..10 {
         // Some are never complete, some fail when they are started.
-        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 1\napp_build: [node build.js, 'false']\n" });
+        shop.settings(if number % 3 == 0 { "app_keep: 1\n" } else { "app_keep: 1\napp_build: [node build.js, 'false']\n" });
         shop.commit("sick");
         assert_eq!(shop.try_deploy(&[]).status, 3);
     }
-    shop.settings("app_keep: 0\n");
+    shop.settings("app_keep: 1\n");
     assert_eq!(shop.current(), ["two"]);
     let back = shop.hoist(&["rollback", "env=test", "--yes"]);
     assert_eq!((back.status, shop.answers("/")), (0, shop.each("one")), "{back}");
