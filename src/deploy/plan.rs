@@ -146,11 +146,13 @@ fn of(app: &App, id: &ReleaseId, colour: &str) -> Map<String, Json> {
     release.as_object().cloned().unwrap_or_default()
 }
 
-fn folder(app: &App, id: &ReleaseId) -> String {
+/// The folder of a release.
+pub fn folder(app: &App, id: &ReleaseId) -> String {
     format!("{}/releases/{id}", app.root)
 }
 
-fn store(app: &App, id: &ReleaseId) -> String {
+/// The folder of what hoist itself keeps of a release.
+pub fn store(app: &App, id: &ReleaseId) -> String {
     format!("/var/lib/hoist/apps/{}/releases/{id}", app.name)
 }
 
