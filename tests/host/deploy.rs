@@ -6,6 +6,7 @@ mod hooks;
 mod hostile;
 mod kills;
 mod older;
+mod packages;
 mod requests;
 mod shop;
 mod sources;
