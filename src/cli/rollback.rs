@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Outcome {
                 .into());
         }
         let release = seen.iter().find_map(|(_, state)| state.ledger.get(&id)).expect("it was found in a ledger");
-        let version = Version { commit: release.commit.clone(), reference: release.reference.clone(), changes: None, unknown: None };
+        let version = Version { commit: release.commit.clone(), reference: release.reference.clone(), ..Version::default() };
         let (hosts, done): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(|(_, state)| state.live.as_ref() != Some(&id));
         let plan = Plan {
             environment: environment.clone(),

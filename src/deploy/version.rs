@@ -14,7 +14,7 @@ use crate::shell::{Answer, Script};
 const TOLD: usize = 30;
 
 /// One version of the application.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
     /// The commit, or the SHA-256 of an archive.
     pub commit: String,
@@ -24,6 +24,8 @@ pub struct Version {
     pub changes: Option<Changes>,
     /// Why it is not known of something that is live.
     pub unknown: Option<String>,
+    /// Whether it is known to name submodules, which no release has.
+    pub submodules: bool,
 }
 
 /// From one version to another.
@@ -37,6 +39,8 @@ pub struct Changes {
     pub older: bool,
     /// Files in the folder of migrations that differ.
     pub migrations: Vec<String>,
+    /// The new one names submodules.
+    pub submodules: bool,
 }
 
 impl Changes {
@@ -44,7 +48,8 @@ impl Changes {
     fn and(self, other: Self) -> Self {
         let (count, log) = if other.count > self.count { (other.count, other.log) } else { (self.count, self.log) };
         let migrations: BTreeSet<String> = self.migrations.into_iter().chain(other.migrations).collect();
-        Self { count, log, older: self.older || other.older, migrations: migrations.into_iter().collect() }
+        let submodules = self.submodules || other.submodules;
+        Self { count, log, older: self.older || other.older, migrations: migrations.into_iter().collect(), submodules }
     }
 }
 
@@ -101,7 +106,8 @@ pub fn resolve(url: &GitUrl, wanted: &GitRef, answer: &Answer) -> Result<Resolve
             }
             () if words.contains("Permission denied") => error
                 .help("a private repository wants `app_deploy_key`, a secret whose public half the repository knows")
-                .help("or `--from-local`: your machine sends the commit, and hosts need no access"),
+                .help("or `--from-local`: your machine sends the commit, and hosts need no access")
+                .help("the application's user fetches, and a forwarded agent is that of the user who logs in alone"),
             () => error.help("does the host reach it? with `--from-local` your machine sends the commit, and hosts need no access"),
         });
     }
@@ -134,6 +140,7 @@ pub fn between(live: &str, new: &str, migrations: &str) -> Script {
     script.line("git rev-list --count {} | sed 's/^/count /'", &[&range]);
     script.line("git log --format='log %h %as %an: %s' -n {} {}", &[&TOLD.to_string(), &range]);
     script.line("if [ {} != {} ] && git merge-base --is-ancestor {} {}; then echo older; fi", &[new, live, new, live]);
+    script.line("if git cat-file -e {} 2>/dev/null; then echo submodules; fi", &[&format!("{new}:.gitmodules")]);
     if !migrations.is_empty() {
         script.line("git diff --name-only {} {} -- {} | sed 's/^/migration /'", &[live, new, migrations]);
     }
@@ -162,6 +169,7 @@ fn read(text: &str) -> Option<Changes> {
             }
             ("log", line) => changes.log.push(line.to_string()),
             ("older", _) => changes.older = true,
+            ("submodules", _) => changes.submodules = true,
             ("migration", path) => changes.migrations.push(path.to_string()),
             _ => {}
         }
@@ -183,6 +191,7 @@ impl Version {
             };
             match found {
                 Ok(changes) => {
+                    self.submodules |= changes.submodules;
                     self.changes = Some(match self.changes.take() {
                         Some(known) => known.and(changes),
                         None => changes,
@@ -246,6 +255,7 @@ mod tests {
         assert_eq!((found.count, found.log.len(), found.older), (2, 2, false));
         assert_eq!(found.migrations, ["db/2.sql"]);
         assert!(read("count 0\nolder\n").expect("an answer").older);
+        assert!(read("count 0\nsubmodules\n").expect("an answer").submodules);
         assert_eq!(read("fatal: bad object"), None);
         let stderr = b"fatal: Invalid revision range 1..2".to_vec();
         assert_eq!(changes(&Answer { stderr, ..Answer::default() }), Err("fatal: Invalid revision range 1..2".to_string()));
@@ -257,10 +267,12 @@ mod tests {
     }
 
     fn compared(lives: &[Live]) -> Version {
-        let version = Version { commit: "new".to_string(), reference: String::new(), changes: None, unknown: None };
+        let version = Version { commit: "new".to_string(), ..Version::default() };
         let between = |live: &str| match live {
             "newer" => Ok(Changes { older: true, migrations: vec!["db/9.sql".to_string()], ..Changes::default() }),
-            "older" => Ok(Changes { count: 1, log: vec!["3f9c2ab x".to_string()], migrations: vec!["db/2.sql".to_string()], older: false }),
+            "older" => {
+                Ok(Changes { count: 1, log: vec!["3f9c2ab x".to_string()], migrations: vec!["db/2.sql".to_string()], ..Changes::default() })
+            }
             _ => Err("fatal: bad object".to_string()),
         };
         version.compared(lives, &mut |live| Ok::<_, ()>(between(live))).expect("it is asked")

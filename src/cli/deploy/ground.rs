@@ -150,7 +150,7 @@ fn sample(app: &App) -> serde_json::Map<String, serde_json::Value> {
     let id = ReleaseId::new(1, "0000000000000000000000000000000000000000");
     let plan = plan::Plan {
         environment: String::new(),
-        version: crate::deploy::version::Version { commit: "0".repeat(40), reference: "HEAD".to_string(), changes: None, unknown: None },
+        version: crate::deploy::version::Version { commit: "0".repeat(40), reference: "HEAD".to_string(), ..Default::default() },
         id: id.clone(),
         rollback: false,
         hosts: vec![(String::new(), HostState { live: Some(release::ReleaseId::new(2, id.as_str())), ..HostState::default() })],

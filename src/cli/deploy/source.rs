@@ -37,7 +37,7 @@ pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, lives: &[Live]) ->
         }
     };
     let reference = resolved.found.clone().unwrap_or_else(|| app.version.clone());
-    let version = Version { commit: resolved.commit.clone(), reference, changes: None, unknown: None };
+    let version = Version { commit: resolved.commit.clone(), reference, ..Version::default() };
     let version = version.compared(lives, &mut |live| {
         if !is_commit(live) {
             return Ok(Err(ARCHIVE.to_string()));
@@ -75,7 +75,8 @@ pub fn local(folder: &Path, app: &App, lives: &[Live]) -> Result<Found, Diagnost
         changed => format!(", without what is not committed there ({})", report::count(changed, "file")),
     };
     let archive = Archive { bytes: bytes.into(), strip: false, from: format!("{top}{left_out}") };
-    let version = Version { commit: commit.clone(), reference, changes: None, unknown: None };
+    let submodules = self::git(Path::new(&top), &["cat-file", "-e", &format!("{commit}:.gitmodules")]).is_ok();
+    let version = Version { commit: commit.clone(), reference, submodules, ..Version::default() };
     let version = version.compared(lives, &mut |live| {
         if !is_commit(live) {
             return Ok(Err(ARCHIVE.to_string()));
@@ -113,7 +114,7 @@ pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
         return Err(Diagnostic::error("the archive is no .tar.gz").help("make one: tar -czf app.tar.gz ."));
     }
     let name = place.rsplit('/').next().unwrap_or(place).split(['?', '#']).next().unwrap_or_default().to_string();
-    let version = Version { commit: found, reference: name, changes: None, unknown: None };
+    let version = Version { commit: found, reference: name, ..Version::default() };
     Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into(), from: String::new() })))
 }
 
