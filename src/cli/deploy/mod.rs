@@ -81,13 +81,23 @@ pub fn run(args: &Args) -> Outcome {
         Some(Some(size)) => Rolling { serial: vec![size], ..ground.rolling() },
         Some(None) => return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into()),
     };
+    if args.archive.is_some() && args.words.words.iter().any(|word| word.starts_with("git_version=")) {
+        return Err(Diagnostic::error("`git_version=` and `--archive` exclude each other")
+            .help("an archive is deployed as it is, whichever version lies in it")
+            .into());
+    }
+    consent::look(&ground.site.environment.name, ground.project.protected(&ground.site.environment.name), args.consent.yes.as_deref())?;
     let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
     let mut problems = Diagnostics::new();
     for app in ground.apps.values().take(1).filter(|_| archive.is_none()) {
         if args.from_local.is_none() {
             problems.take(app.repository().map_err(Diagnostics::from));
         }
-        problems.take(app.wanted().map_err(Diagnostics::from));
+        if problems.take(app.wanted().map_err(Diagnostics::from)).is_some()
+            && let Some(folder) = &args.from_local
+        {
+            problems.take(source::here(folder, app).map_err(Diagnostics::from));
+        }
     }
     problems.or(())?;
     let again = said::again(again(args, &ground.site.environment.name));
@@ -170,7 +180,8 @@ fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
         .into_iter()
         .chain(variables)
         .chain(option("git-version", &args.git_version))
-        .chain(option("archive", &args.archive))
+        .chain(option("archive", &args.archive.as_deref().map(source::shown)))
+        .chain(option("sha256", &args.sha256))
         .chain(option("limit", &args.hosts.limit))
         .chain(option("serial", &args.serial))
         .chain(local)
@@ -205,6 +216,7 @@ pub fn carry_out(
 ) -> Outcome {
     let started = std::time::Instant::now();
     let environment = &ground.site.environment.name;
+    consent::look(environment, ground.project.protected(environment), consent.yes.as_deref())?;
     let fleet = ground.fleet();
     let screen = Screen::default();
     let names: Vec<String> = fleet.targets.iter().map(|target| target.name.clone()).collect();

@@ -55,33 +55,44 @@ fn is_commit(text: &str) -> bool {
     GitRef::parse(text).is_ok_and(|found| matches!(found, GitRef::Commit(_))) && text.len() == 40
 }
 
-/// A commit of the repository that `folder` is in.
-pub fn local(folder: &Path, app: &App, lives: &[Live]) -> Result<Found, Diagnostic> {
-    let git = |words: &[&str]| git(folder, words);
-    let wanted = app.wanted()?;
-    let name = match &wanted {
-        GitRef::Head => "HEAD",
+/// What is wanted of a repository on this machine.
+pub struct Here {
+    name: String,
+    commit: String,
+    top: String,
+}
+
+/// Finds it in the repository that `folder` is in.
+pub fn here(folder: &Path, app: &App) -> Result<Here, Diagnostic> {
+    let git = |words: &[&str]| git(folder, words).map(|output| String::from_utf8_lossy(&output).trim_end().to_string());
+    let name = match app.wanted()? {
+        GitRef::Head => "HEAD".to_string(),
         GitRef::Commit(name) | GitRef::Short(name) | GitRef::Full(name) => name,
     };
-    let spec = format!("{name}^{{commit}}");
-    let commit = String::from_utf8_lossy(&git(&["rev-parse", "--verify", "--end-of-options", &spec])?).trim().to_string();
+    let top = git(&["rev-parse", "--show-toplevel"])?;
+    let commit = git(&["rev-parse", "--verify", "--end-of-options", &format!("{name}^{{commit}}")])?;
+    Ok(Here { name, commit, top })
+}
+
+/// A commit of the repository that `folder` is in.
+pub fn local(folder: &Path, app: &App, lives: &[Live]) -> Result<Found, Diagnostic> {
+    let Here { name, commit, top } = here(folder, app)?;
     // The whole of it, from whichever of its folders.
-    let top = String::from_utf8_lossy(&git(&["rev-parse", "--show-toplevel"])?).trim_end().to_string();
-    let bytes = self::git(Path::new(&top), &["archive", "--format=tar.gz", &commit])?;
-    let changed = String::from_utf8_lossy(&git(&["status", "--porcelain"])?).lines().count();
-    let reference = if name == "HEAD" { String::new() } else { name.to_string() };
+    let bytes = git(Path::new(&top), &["archive", "--format=tar.gz", &commit])?;
+    let changed = String::from_utf8_lossy(&git(folder, &["status", "--porcelain"])?).lines().count();
+    let reference = if name == "HEAD" { String::new() } else { name };
     let left_out = match changed {
         0 => String::new(),
         changed => format!(", without what is not committed there ({})", report::count(changed, "file")),
     };
     let archive = Archive { bytes: bytes.into(), strip: false, from: format!("{top}{left_out}") };
-    let submodules = self::git(Path::new(&top), &["cat-file", "-e", &format!("{commit}:.gitmodules")]).is_ok();
+    let submodules = git(Path::new(&top), &["cat-file", "-e", &format!("{commit}:.gitmodules")]).is_ok();
     let version = Version { commit: commit.clone(), reference, submodules, ..Version::default() };
     let version = version.compared(lives, &mut |live| {
         if !is_commit(live) {
             return Ok(Err(ARCHIVE.to_string()));
         }
-        if self::git(Path::new(&top), &["cat-file", "-e", &format!("{live}^{{commit}}")]).is_err() {
+        if git(Path::new(&top), &["cat-file", "-e", &format!("{live}^{{commit}}")]).is_err() {
             return Ok(Err(format!("`{top}` does not have that commit; `git fetch` may bring it")));
         }
         let script = version::between(live, &commit, &app.migrations);
@@ -105,6 +116,11 @@ fn git(folder: &Path, words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
 
 /// An archive, from a file or an address; with a SHA-256 it must have.
 pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
+    if place.starts_with("http://") && sum.is_none() {
+        return Err(Diagnostic::error("an archive from `http://` can be altered on the way")
+            .help("use `https://`, or say what it must be: `--sha256 SUM`")
+            .help("nothing was contacted"));
+    }
     let bytes = if place.contains("://") { fetch(place)? } else { read(Path::new(place))? };
     let found = sha256(&bytes);
     if let Some(sum) = sum.filter(|sum| !sum.eq_ignore_ascii_case(&found)) {
@@ -116,6 +132,18 @@ pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
     let name = place.rsplit('/').next().unwrap_or(place).split(['?', '#']).next().unwrap_or_default().to_string();
     let version = Version { commit: found, reference: name, ..Version::default() };
     Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into(), from: String::new() })))
+}
+
+/// The place of an archive as it may be shown: what is behind the `?` of an address, and who asks, may be secret.
+pub fn shown(place: &str) -> String {
+    let Some((scheme, rest)) = place.split_once("://") else { return place.to_string() };
+    let (path, query) = match rest.split_once(['?', '#']) {
+        Some((path, _)) => (path, "?..."),
+        None => (rest, ""),
+    };
+    let (authority, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let (who, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("...@", host));
+    format!("{scheme}://{who}{host}{path}{query}")
 }
 
 /// An archive beside what is live: only the same one is known to be no other version.
@@ -161,4 +189,16 @@ fn one_folder(bytes: &[u8]) -> bool {
     let mut tops = names.lines().filter(|name| !matches!(*name, "./" | "." | "pax_global_header")).map(top);
     let Some(first) = tops.next() else { return false };
     !first.is_empty() && tops.all(|top| top == first) && names.lines().any(|name| name.trim_start_matches("./").contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_an_archive_is_shown_without_what_may_be_secret() {
+        assert_eq!(shown("https://ann:pass@ci.example.org/a/shop.tar.gz?token=x&b=1#y"), "https://...@ci.example.org/a/shop.tar.gz?...");
+        assert_eq!(shown("https://ci.example.org/shop@2.tar.gz"), "https://ci.example.org/shop@2.tar.gz");
+        assert_eq!(shown("../what?.tar.gz"), "../what?.tar.gz");
+    }
 }
