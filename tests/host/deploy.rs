@@ -7,6 +7,7 @@ mod hostile;
 mod kills;
 mod older;
 mod packages;
+mod parts;
 mod requests;
 mod shop;
 mod sources;
