@@ -44,6 +44,23 @@ fn a_deploy_to_some_hosts_leaves_the_others_and_the_next_one_brings_them_the_sam
 }
 
 #[test]
+fn a_verb_of_another_role_is_no_part_of_a_deploy_whatever_its_name() {
+    let Some(shop) = Shop::up(1) else { return };
+    shop.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [nginx, app, own]\n");
+    let touch = |verb: &str| format!("{verb}:\n  - {{ name: {verb}, command: {{ argv: [touch, /root/{verb}], always: true }} }}\n");
+    shop.project.file("roles/own/role.yml", &["check", "start", "revert"].map(touch).concat());
+    shop.deploy("one");
+    shop.machines[0].sh("echo two >/etc/shop-sick");
+    shop.commit("two");
+    assert_eq!(shop.try_deploy(&[]).status, 3);
+    let made = || shop.machines[0].sh("cd /root; ls -d check start revert 2>/dev/null; :");
+    assert_eq!(made(), "");
+    let run = shop.hoist(&["run", "check", "env=test", "--yes"]);
+    assert_eq!((run.status, made()), (0, "check\n".to_string()), "{run}");
+    assert_eq!(shop.answers("/"), shop.each("one"));
+}
+
+#[test]
 fn the_first_host_loads_the_initial_data_and_no_host_keeps_it() {
     let Some(shop) = Shop::up(2) else { return };
     shop.deploy("one");
