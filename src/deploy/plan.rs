@@ -160,3 +160,47 @@ pub fn store(app: &App, id: &ReleaseId) -> String {
 pub fn archive_path(app: &App, id: &ReleaseId) -> String {
     format!("{}/cache/{id}.tar.gz", app.root)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::version::Changes;
+
+    fn app(migrate: &str, migrations: &str) -> App {
+        let inputs = json!({
+            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
+            "app_accept_newhostkey": false, "app_migrate": migrate, "app_migrations": migrations, "app_processes": {}, "app_keep": 5,
+            "app_local_hooks": {}, "app_notify": {},
+        });
+        App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app")
+    }
+
+    fn plan(changes: Option<&[&str]>, unknown: bool) -> Plan {
+        let known = |files: &[&str]| Changes { migrations: files.iter().map(ToString::to_string).collect(), ..Changes::default() };
+        Plan {
+            environment: "prod".to_string(),
+            version: Version { changes: changes.map(known), unknown: unknown.then(|| "why".to_string()), ..Version::default() },
+            id: ReleaseId::new(2, "ccccccc"),
+            rollback: false,
+            hosts: Vec::new(),
+            done: Vec::new(),
+            who: "ann".to_string(),
+            rolling: Rolling::default(),
+            maintenance: false,
+            archive: None,
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_counts_as_a_migration_if_there_is_a_command_for_them() {
+        let (with, without) = (app("migrate", "db"), app("migrate", ""));
+        assert!(plan(Some(&["db/1.sql"]), false).migrates(&with));
+        assert!(!plan(Some(&[]), false).migrates(&with));
+        assert!(!plan(None, false).migrates(&with), "nothing is live");
+        for app in [&with, &without] {
+            assert!(plan(None, true).migrates(app) && plan(Some(&[]), true).migrates(app));
+        }
+        assert!(!plan(None, true).migrates(&app("", "")));
+        assert!(!Plan { rollback: true, ..plan(None, true) }.migrates(&with));
+    }
+}
