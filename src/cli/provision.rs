@@ -141,6 +141,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     report::begin(&args.output);
     let started = std::time::Instant::now();
     let work = Work::load(&args.words, &args.hosts, &args.tags, verb)?;
+    consent::look(&work.site.environment.name, work.protected(), args.yes.as_deref())?;
     let previewed = previews(&work, &args.output);
     let changes = previewed.iter().any(|host| host.outcome.as_ref().is_ok_and(Preview::has_changes));
     if changes {

@@ -67,7 +67,7 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     assert_eq!(states.first(), Some(&"live"), "{listed}");
     assert!(states.len() > 5 && states[1..states.len() - 1].iter().all(|state| *state == "failed"), "{listed}");
     let history = shop.hoist(&["history", "env=test"]);
-    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test  ")).collect();
+    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test ")).collect();
     assert!(
         runs.len() > 15 && runs.iter().all(|run| run.contains("-") && (run.contains(": done") || run.contains(": failed"))),
         "{history}"
