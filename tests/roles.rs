@@ -2,6 +2,7 @@
 //!
 //! ```yaml
 //! template: site.conf              # below templates/<role>/
+//! roles: [common, nginx]          # what the host gets; its role alone when not given
 //! vars: { domain_name: ... }       # over the defaults of the role's inputs; `item`, where the role loops; optional
 //! text: |                          # what comes out, or `error:`, what is wrong with the variables
 //! ```
@@ -69,7 +70,8 @@ fn render(role: &str, case: &Node) -> Result<String, Diagnostics> {
         case.get("vars").map(Node::entries).unwrap_or_default().iter().map(|entry| (entry.key.clone(), &entry.node)).collect();
     let defaults = role.inputs.iter().filter_map(|input| Some((input.name.clone(), input.default.as_ref()?)));
     let given = defaults.chain(variables).map(|(name, node)| (name, Given { node, secret: false, default: false })).collect();
-    let fixed = json!({ "inventory_hostname": "web1" }).as_object().expect("an object").clone();
+    let roles = case.get("roles").map_or_else(|| json!([role.name]), Node::to_json);
+    let fixed = json!({ "inventory_hostname": "web1", "role_names": roles }).as_object().expect("an object").clone();
     let base = RoleScope::new(&templates, &library, &role, given, fixed);
     let scope = Scope::new(&base);
     scope.check_inputs()?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
 use super::{ExitCode, Outcome, consent, memory, said, usage};
+use crate::deploy::app;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
 use crate::report;
@@ -46,12 +47,19 @@ pub struct Work {
 impl Work {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts, tags: &Tags, verb: &str) -> Result<Self, Diagnostics> {
-        let (project, site, mut problems) = load::unsaid(words, hosts)?;
+        let (project, mut site, mut problems) = load::unsaid(words, hosts)?;
+        for call in site.plays.iter_mut().flat_map(|play| &mut play.roles).filter(|call| call.role.name == app::ROLE) {
+            call.role.verbs.retain(|verb, _| !app::VERBS.contains(&verb.as_str()));
+        }
         let has_verb = site.plays.iter().flat_map(|play| &play.roles).any(|call| call.role.verbs.contains_key(verb));
         if !has_verb && verb != "provision" {
             let known: BTreeSet<&str> =
                 site.plays.iter().flat_map(|play| &play.roles).flat_map(|call| call.role.verbs.keys()).map(String::as_str).collect();
-            problems.push(Diagnostic::error(format!("no role has a verb `{verb}`")).suggest(verb, known));
+            let error = Diagnostic::error(format!("no role has a verb `{verb}`"));
+            problems.push(match app::VERBS.contains(&verb) {
+                true => error.help(format!("`{verb}` of the role `{}` is a part of `hoist deploy`, which alone runs it", app::ROLE)),
+                false => error.suggest(verb, known),
+            });
         }
         if !site.plays.iter().any(|play| !play.hosts.is_empty()) {
             problems.push(
@@ -133,6 +141,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     report::begin(&args.output);
     let started = std::time::Instant::now();
     let work = Work::load(&args.words, &args.hosts, &args.tags, verb)?;
+    consent::look(&work.site.environment.name, work.protected(), args.yes.as_deref())?;
     let previewed = previews(&work, &args.output);
     let changes = previewed.iter().any(|host| host.outcome.as_ref().is_ok_and(Preview::has_changes));
     if changes {

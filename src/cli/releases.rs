@@ -31,7 +31,9 @@ pub fn run(args: &Args) -> Outcome {
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &|_, _| {});
     let (_, seen) = ground.look(&mut crew)?;
-    report::releases(&seen, args.all, &args.output);
+    if !seen.is_empty() {
+        report::releases(&seen, args.all, &args.output);
+    }
     let mut code = ExitCode::Done;
     for report in crew.end() {
         match report.failure {

@@ -54,13 +54,13 @@ pub fn run(args: &Args) -> Outcome {
         let crossed = choose::crossed(seen, &id);
         if !crossed.is_empty() && !args.across_migrations {
             let names: Vec<&str> = crossed.iter().map(|id| id.as_str()).collect();
-            return Err(Diagnostic::error(format!("between {id} and what is live the database was migrated, by {}", names.join(", ")))
+            return Err(Diagnostic::error(format!("since {id} the database was migrated, by {}", names.join(", ")))
                 .help("migrations are never undone by themselves: does the older code work with the database as it is now?")
                 .help("then say so: --across-migrations")
                 .into());
         }
         let release = seen.iter().find_map(|(_, state)| state.ledger.get(&id)).expect("it was found in a ledger");
-        let version = Version { commit: release.commit.clone(), reference: release.reference.clone(), changes: None };
+        let version = Version { commit: release.commit.clone(), reference: release.reference.clone(), ..Version::default() };
         let (hosts, done): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(|(_, state)| state.live.as_ref() != Some(&id));
         let plan = Plan {
             environment: environment.clone(),

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
+use super::inspect::inspect;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::resource::git_url::{GitRef, GitUrl};
 
 /// The role that brings releases.
 pub const ROLE: &str = "app";
+
+/// Its verbs that a deploy is made of. Nothing else runs them, and a deploy runs no others by these names.
+pub const VERBS: [&str; 8] = ["stage", "compare", "migrate", "start", "switch", "check", "retire", "revert"];
 
 /// What a deploy must know of it. The tasks of the role know the rest.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -45,7 +49,7 @@ pub struct App {
     #[serde(rename = "app_processes")]
     pub processes: BTreeMap<String, Json>,
     /// How many good releases stay.
-    #[serde(rename = "app_keep")]
+    #[serde(rename = "app_keep", deserialize_with = "count")]
     pub keep: usize,
     /// Commands on this machine, by the moment at which they run.
     #[serde(rename = "app_local_hooks")]
@@ -53,6 +57,11 @@ pub struct App {
     /// Addresses that are told what happens.
     #[serde(rename = "app_notify")]
     pub notify: BTreeMap<String, Option<String>>,
+}
+
+/// A number that is refused with its place when it is none of things.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    Ok(usize::try_from(i64::deserialize(deserializer)?).unwrap_or_default())
 }
 
 impl App {
@@ -63,7 +72,7 @@ impl App {
     pub fn read(inputs: &Map<String, Json>, places: &dyn Fn(&[&str]) -> Option<Span>) -> Result<Self, Diagnostics> {
         let app: Self = serde_path_to_error::deserialize(Json::Object(inputs.clone()))
             .map_err(|error| Diagnostic::error(format!("`{}` of the app role: {}", error.path(), error.inner())))?;
-        let mut problems = Diagnostics::new();
+        let mut problems = inspect(inputs, places);
         let at = |error: Diagnostic, path: &[&str]| places(path).iter().fold(error, Diagnostic::at);
         let name = |text: &str| {
             text.len() <= 40

@@ -69,8 +69,7 @@ pub fn rollback(hosts: &[Seen], wanted: Option<&ReleaseId>) -> Result<ReleaseId,
             }
         }
     };
-    let lacking: Vec<&str> =
-        hosts.iter().filter(|(_, state)| !can_go_back(state.ledger.get(&target))).map(|(name, _)| name.as_str()).collect();
+    let lacking: Vec<&str> = hosts.iter().filter(|(_, state)| !can_go_back(state, &target)).map(|(name, _)| name.as_str()).collect();
     if lacking.is_empty() {
         Ok(target)
     } else {
@@ -78,19 +77,16 @@ pub fn rollback(hosts: &[Seen], wanted: Option<&ReleaseId>) -> Result<ReleaseId,
     }
 }
 
-fn can_go_back(release: Option<&Release>) -> bool {
-    release.is_some_and(|release| release.complete && release.state != State::Gone)
+fn can_go_back(state: &HostState, target: &ReleaseId) -> bool {
+    let good = |release: &Release| release.complete && release.state != State::Gone;
+    state.ledger.get(target).is_some_and(good) && state.kept.contains(target)
 }
 
-/// The releases between a target and what is live, whose migrations a rollback leaves behind.
+/// The releases after a target that migrated the database, which a rollback leaves as it is. Also those that failed, and
+/// that somebody went back from: what they did to it stands.
 pub fn crossed<'a>(hosts: &'a [Seen], target: &ReleaseId) -> Vec<&'a ReleaseId> {
-    let of = hosts.iter().filter_map(|(_, state)| Some((state, state.live.as_ref()?)));
-    let mut crossed: Vec<&ReleaseId> = of
-        .flat_map(|(state, live)| {
-            state.ledger.releases.iter().filter(move |release| release.migrated && release.id > *target && release.id <= *live)
-        })
-        .map(|release| &release.id)
-        .collect();
+    let all = hosts.iter().flat_map(|(_, state)| &state.ledger.releases);
+    let mut crossed: Vec<&ReleaseId> = all.filter(|release| release.migrated && release.id > *target).map(|release| &release.id).collect();
     crossed.sort();
     crossed.dedup();
     crossed
@@ -104,7 +100,8 @@ mod tests {
     fn host(name: &str, live: Option<&str>, lines: &[(&str, &str, &str)]) -> Seen {
         let line = |(id, state, commit): &(&str, &str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\t{commit}\tv1\tann\n");
         let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
-        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), ..HostState::default() })
+        let kept = ledger.releases.iter().map(|release| release.id.clone()).collect();
+        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), kept, ..HostState::default() })
     }
 
     const A: &str = "aaaaaaaaaaaa";
@@ -159,6 +156,10 @@ mod tests {
         let gone = [host("web1", Some("2-bbbbbbb"), &[("1-aaaaaaa", "gone", A), ("2-bbbbbbb", "good", B)])];
         assert!(rollback(&gone, ReleaseId::parse("1-aaaaaaa").as_ref()).is_err());
         assert!(rollback(&gone, None).is_err());
+        // Somebody removed it by hand.
+        let mut empty = hosts;
+        empty[1].1.kept.clear();
+        assert!(rollback(&empty, None).is_err_and(|why| why.ends_with("never complete, on web2")));
     }
 
     #[test]
@@ -168,5 +169,13 @@ mod tests {
         let to = ReleaseId::parse("1-aaaaaaa").expect("an id");
         assert_eq!(crossed(&hosts, &to).len(), 1);
         assert_eq!(crossed(&hosts, &ReleaseId::parse("2-bbbbbbb").expect("an id")).len(), 0);
+    }
+
+    #[test]
+    fn migrations_stand_also_where_their_release_failed_or_was_left() {
+        let lines = [("1-aaaaaaa", "good", A), ("2-bbbbbbb", "good", B), ("3-ccccccc", "migrated", B), ("3-ccccccc", "bad", B)];
+        let hosts = [host("web1", Some("2-bbbbbbb"), &lines)];
+        let names: Vec<&str> = crossed(&hosts, &ReleaseId::parse("1-aaaaaaa").expect("an id")).iter().map(|id| id.as_str()).collect();
+        assert_eq!(names, ["3-ccccccc"]);
     }
 }

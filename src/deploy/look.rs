@@ -1,5 +1,7 @@
 //! What a host has of an application: its ledger, what is live, and in which colour.
 
+use std::collections::BTreeSet;
+
 use super::app::App;
 use super::ledger::Ledger;
 use super::release::{Colour, ReleaseId};
@@ -16,6 +18,8 @@ pub struct HostState {
     pub colour: Option<Colour>,
     /// The colour that nginx hands requests to, which is another one after a deploy that was killed between two steps.
     pub served: Option<Colour>,
+    /// The releases whose files are there, and what starts them.
+    pub kept: BTreeSet<ReleaseId>,
     /// Whether the `app` role was provisioned.
     pub provisioned: bool,
     /// Why nothing can be deployed there.
@@ -30,6 +34,12 @@ pub fn script(app: &App) -> Script {
     script.line("if [ -L current ]; then readlink current; [ -d current/ ] || echo dangling; elif [ -e current ]; then echo odd; fi", &[]);
     script.line("hoist_e current 0; hoist_b upstream", &[]);
     script.line("sed -n '2s/^# //p' {} 2>/dev/null; hoist_e upstream 0", &[&format!("/etc/nginx/conf.d/hoist-{}.conf", app.name)]);
+    let store = format!("/var/lib/hoist/apps/{}/releases", app.name);
+    script.line("hoist_b kept; for hoist_id in releases/*; do hoist_id=${hoist_id##*/}", &[]);
+    script.line(
+        "if [ -d \"releases/$hoist_id\" ] && [ -e {}/\"$hoist_id/release\" ]; then echo \"$hoist_id\"; fi; done; hoist_e kept 0",
+        &[&store],
+    );
     script.line("hoist_b folders; [ -d {} ]; hoist_e folders $?; cd /", &[&format!("{}/releases", app.root)]);
     script
 }
@@ -59,6 +69,7 @@ impl HostState {
             colour: served.map(|colour| if same { colour } else { colour.other() }),
             served,
             live,
+            kept: text("kept").lines().filter_map(ReleaseId::parse).collect(),
             provisioned: answers.get("folders").is_some_and(|answer| answer.status == 0),
             trouble,
         }

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod choose;
 mod hooks;
+mod inspect;
 pub mod ledger;
 pub mod look;
 pub mod notify;

@@ -62,9 +62,10 @@ impl Plan {
         self.hosts.iter().any(|(_, state)| state.live.is_some())
     }
 
-    /// Whether its migrations are known to change the database.
-    pub fn migrates(&self) -> bool {
-        !self.rollback && self.version.changes.as_ref().is_some_and(|changes| !changes.migrations.is_empty())
+    /// Whether its migrations change the database, or may: what nobody knows counts.
+    pub fn migrates(&self, app: &App) -> bool {
+        let known = self.version.changes.as_ref().is_some_and(|changes| !changes.migrations.is_empty());
+        !self.rollback && !app.migrate.is_empty() && (known || self.version.unknown.is_some())
     }
 
     /// The release, as a line of the ledger has it.
@@ -145,15 +146,61 @@ fn of(app: &App, id: &ReleaseId, colour: &str) -> Map<String, Json> {
     release.as_object().cloned().unwrap_or_default()
 }
 
-fn folder(app: &App, id: &ReleaseId) -> String {
+/// The folder of a release.
+pub fn folder(app: &App, id: &ReleaseId) -> String {
     format!("{}/releases/{id}", app.root)
 }
 
-fn store(app: &App, id: &ReleaseId) -> String {
+/// The folder of what hoist itself keeps of a release.
+pub fn store(app: &App, id: &ReleaseId) -> String {
     format!("/var/lib/hoist/apps/{}/releases/{id}", app.name)
 }
 
 /// Where an archive waits on a host to be unpacked.
 pub fn archive_path(app: &App, id: &ReleaseId) -> String {
     format!("{}/cache/{id}.tar.gz", app.root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::version::Changes;
+
+    fn app(migrate: &str, migrations: &str) -> App {
+        let inputs = json!({
+            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
+            "app_accept_newhostkey": false, "app_migrate": migrate, "app_migrations": migrations, "app_processes": {}, "app_keep": 5,
+            "app_local_hooks": {}, "app_notify": {},
+        });
+        App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app")
+    }
+
+    fn plan(changes: Option<&[&str]>, unknown: bool) -> Plan {
+        let known = |files: &[&str]| Changes { migrations: files.iter().map(ToString::to_string).collect(), ..Changes::default() };
+        Plan {
+            environment: "prod".to_string(),
+            version: Version { changes: changes.map(known), unknown: unknown.then(|| "why".to_string()), ..Version::default() },
+            id: ReleaseId::new(2, "ccccccc"),
+            rollback: false,
+            hosts: Vec::new(),
+            done: Vec::new(),
+            who: "ann".to_string(),
+            rolling: Rolling::default(),
+            maintenance: false,
+            archive: None,
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_counts_as_a_migration_if_there_is_a_command_for_them() {
+        let (with, without) = (app("migrate", "db"), app("migrate", ""));
+        assert!(plan(Some(&["db/1.sql"]), false).migrates(&with));
+        assert!(!plan(Some(&[]), false).migrates(&with));
+        assert!(!plan(None, false).migrates(&with), "nothing is live");
+        for app in [&with, &without] {
+            assert!(plan(None, true).migrates(app) && plan(Some(&[]), true).migrates(app));
+        }
+        assert!(!plan(None, true).migrates(&app("", "")));
+        assert!(!Plan { rollback: true, ..plan(None, true) }.migrates(&with));
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::app::App;
 use super::hooks;
 use super::ledger::{self, State};
-use super::plan::{Plan, archive_path};
+use super::plan::{self, Plan, archive_path};
 use crate::engine::{Crew, HostFailure, Job, Orders};
 use crate::shell::Script;
 
@@ -131,13 +131,13 @@ impl Work<'_, '_> {
         if plan.maintenance && !self.crew.verb(&(self.job)("maintenance_on"), hosts, &|_| serde_json::Map::new()) {
             return false;
         }
-        let Some(first) = hosts.first() else { return true };
-        if self.apps.get(first).is_none_or(|app| app.migrate.is_empty()) {
+        let Some((first, app)) = hosts.first().and_then(|first| Some((first, self.apps.get(first)?))) else { return true };
+        if app.migrate.is_empty() {
             return true;
         }
         (self.tell)(&format!("migrating on {first}"));
         let done = self.hook("before_migrate") && self.verb("migrate", std::slice::from_ref(first), false);
-        if plan.migrates() {
+        if plan.migrates(app) {
             // Half of it may have happened.
             self.note(hosts, State::Migrated);
         }
@@ -191,13 +191,17 @@ impl Work<'_, '_> {
         });
     }
 
+    /// Notes what was removed. What a host still has, for it was interrupted or a step failed, goes another time.
     fn gone(&mut self) {
         let (apps, plan) = (self.apps, self.plan);
         self.crew.tell(&|host| {
             let (app, state) = (apps.get(host)?, plan.state(host)?);
             let mut script = Script::new();
-            for release in state.ledger.releases.iter().filter(|release| plan.prunes(app, state).contains(&release.id)) {
+            let prunes = plan.prunes(app, state);
+            for release in state.ledger.releases.iter().filter(|release| prunes.contains(&release.id)) {
+                script.line("if [ ! -e {} ] && [ ! -e {} ]; then", &[&plan::folder(app, &release.id), &plan::store(app, &release.id)]);
                 ledger::append(&mut script, &app.name, release, State::Gone);
+                script.line("fi", &[]);
             }
             Some(script)
         });

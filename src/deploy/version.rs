@@ -1,7 +1,10 @@
 //! What is to be deployed: one commit for all hosts, found once; and what it brings.
 
+use std::collections::BTreeSet;
+
 use super::app::App;
-use super::release::short;
+use super::choose::Seen;
+use super::release::{ReleaseId, short};
 use crate::diagnostic::Diagnostic;
 use crate::resource::git::{self, ssh_command};
 use crate::resource::git_url::{GitRef, GitUrl, Resolved};
@@ -11,14 +14,18 @@ use crate::shell::{Answer, Script};
 const TOLD: usize = 30;
 
 /// One version of the application.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
     /// The commit, or the SHA-256 of an archive.
     pub commit: String,
     /// What it was called: `v1.4.0`, `main`, the name of a file.
     pub reference: String,
-    /// What lies between the live one and this, where that is known.
+    /// What lies between what is live and this, where that is known.
     pub changes: Option<Changes>,
+    /// Why it is not known of something that is live.
+    pub unknown: Option<String>,
+    /// Whether it is known to name submodules, which no release has.
+    pub submodules: bool,
 }
 
 /// From one version to another.
@@ -32,6 +39,37 @@ pub struct Changes {
     pub older: bool,
     /// Files in the folder of migrations that differ.
     pub migrations: Vec<String>,
+    /// The new one names submodules.
+    pub submodules: bool,
+}
+
+impl Changes {
+    /// Those from two versions to the same one: nothing that one of them tells of is left out.
+    fn and(self, other: Self) -> Self {
+        let (count, log) = if other.count > self.count { (other.count, other.log) } else { (self.count, self.log) };
+        let migrations: BTreeSet<String> = self.migrations.into_iter().chain(other.migrations).collect();
+        let submodules = self.submodules || other.submodules;
+        Self { count, log, older: self.older || other.older, migrations: migrations.into_iter().collect(), submodules }
+    }
+}
+
+/// A release that is live somewhere, with its commit if the ledger there knows it.
+pub type Live = (ReleaseId, Option<String>);
+
+/// Answers what lies between a commit that is live and a new one, or in words why nobody knows.
+pub type Between<'b, E> = &'b mut dyn FnMut(&str) -> Result<Result<Changes, String>, E>;
+
+/// What is live on these hosts, each commit once.
+pub fn lives(hosts: &[Seen]) -> Vec<Live> {
+    let mut lives: Vec<Live> = Vec::new();
+    for (_, state) in hosts {
+        let Some(id) = &state.live else { continue };
+        let live = (id.clone(), state.ledger.get(id).map(|release| release.commit.clone()));
+        if !lives.iter().any(|(other, commit)| if commit.is_some() { *commit == live.1 } else { *other == live.0 && live.1.is_none() }) {
+            lives.push(live);
+        }
+    }
+    lives
 }
 
 /// Asks a repository for `wanted`. Runs as the application's user; answered by [`resolve`].
@@ -68,7 +106,8 @@ pub fn resolve(url: &GitUrl, wanted: &GitRef, answer: &Answer) -> Result<Resolve
             }
             () if words.contains("Permission denied") => error
                 .help("a private repository wants `app_deploy_key`, a secret whose public half the repository knows")
-                .help("or `--from-local`: your machine sends the commit, and hosts need no access"),
+                .help("or `--from-local`: your machine sends the commit, and hosts need no access")
+                .help("the application's user fetches, and a forwarded agent is that of the user who logs in alone"),
             () => error.help("does the host reach it? with `--from-local` your machine sends the commit, and hosts need no access"),
         });
     }
@@ -101,14 +140,25 @@ pub fn between(live: &str, new: &str, migrations: &str) -> Script {
     script.line("git rev-list --count {} | sed 's/^/count /'", &[&range]);
     script.line("git log --format='log %h %as %an: %s' -n {} {}", &[&TOLD.to_string(), &range]);
     script.line("if [ {} != {} ] && git merge-base --is-ancestor {} {}; then echo older; fi", &[new, live, new, live]);
+    script.line("if git cat-file -e {} 2>/dev/null; then echo submodules; fi", &[&format!("{new}:.gitmodules")]);
     if !migrations.is_empty() {
         script.line("git diff --name-only {} {} -- {} | sed 's/^/migration /'", &[live, new, migrations]);
     }
     script
 }
 
-/// Reads the answer; `None` when the two could not be compared.
-pub fn changes(text: &str) -> Option<Changes> {
+/// Reads the answer to [`between`] or [`comparing`].
+///
+/// # Errors
+/// In words: the two could not be compared.
+pub fn changes(answer: &Answer) -> Result<Changes, String> {
+    read(&answer.text()).ok_or_else(|| match git::said(&String::from_utf8_lossy(&answer.stderr)) {
+        said if said.is_empty() => "git does not compare them".to_string(),
+        said => said,
+    })
+}
+
+fn read(text: &str) -> Option<Changes> {
     let mut changes = Changes::default();
     let mut counted = false;
     for line in text.lines() {
@@ -119,6 +169,7 @@ pub fn changes(text: &str) -> Option<Changes> {
             }
             ("log", line) => changes.log.push(line.to_string()),
             ("older", _) => changes.older = true,
+            ("submodules", _) => changes.submodules = true,
             ("migration", path) => changes.migrations.push(path.to_string()),
             _ => {}
         }
@@ -127,6 +178,38 @@ pub fn changes(text: &str) -> Option<Changes> {
 }
 
 impl Version {
+    /// Compares it with all that is live.
+    ///
+    /// # Errors
+    /// Those of `between`.
+    pub fn compared<E>(mut self, lives: &[Live], between: Between<'_, E>) -> Result<Self, E> {
+        for (id, live) in lives {
+            let found = match live {
+                None => Err("the ledger of its host does not know its commit".to_string()),
+                Some(live) if *live == self.commit => Ok(Changes::default()),
+                Some(live) => between(live)?,
+            };
+            match found {
+                Ok(changes) => {
+                    self.submodules |= changes.submodules;
+                    self.changes = Some(match self.changes.take() {
+                        Some(known) => known.and(changes),
+                        None => changes,
+                    });
+                }
+                Err(why) => {
+                    self.unknown.get_or_insert(format!("{id}: {why}"));
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether it is older than something that is live, as far as that is known.
+    pub fn is_older(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.older)
+    }
+
     /// How it is told of: `v1.4.0 (3f9c2ab)`.
     pub fn name(&self) -> String {
         name(&self.reference, &self.commit)
@@ -142,6 +225,8 @@ pub fn name(reference: &str, commit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::ledger::Ledger;
+    use crate::deploy::look::HostState;
 
     #[test]
     fn what_git_says_is_told_with_what_helps() {
@@ -165,11 +250,53 @@ mod tests {
 
     #[test]
     fn what_lies_between_is_read_line_by_line() {
-        let found = changes("count 2\nlog 3f9c2ab 2026-11-20 Ann: older fix\nlog 1111111 2026-11-19 Bob: x\nmigration db/2.sql\n")
-            .expect("an answer");
+        let found =
+            read("count 2\nlog 3f9c2ab 2026-11-20 Ann: older fix\nlog 1111111 2026-11-19 Bob: x\nmigration db/2.sql\n").expect("an answer");
         assert_eq!((found.count, found.log.len(), found.older), (2, 2, false));
         assert_eq!(found.migrations, ["db/2.sql"]);
-        assert!(changes("count 0\nolder\n").expect("an answer").older);
-        assert_eq!(changes("fatal: bad object"), None);
+        assert!(read("count 0\nolder\n").expect("an answer").older);
+        assert!(read("count 0\nsubmodules\n").expect("an answer").submodules);
+        assert_eq!(read("fatal: bad object"), None);
+        let stderr = b"fatal: Invalid revision range 1..2".to_vec();
+        assert_eq!(changes(&Answer { stderr, ..Answer::default() }), Err("fatal: Invalid revision range 1..2".to_string()));
+    }
+
+    fn host(live: &str, commit: Option<&str>) -> Seen {
+        let line = commit.map(|commit| format!("2026-11-20T10:00:00Z\t{live}\tgood\t{commit}\tv1\tann\n")).unwrap_or_default();
+        (String::new(), HostState { ledger: Ledger::read(&line), live: ReleaseId::parse(live), ..HostState::default() })
+    }
+
+    fn compared(lives: &[Live]) -> Version {
+        let version = Version { commit: "new".to_string(), ..Version::default() };
+        let between = |live: &str| match live {
+            "newer" => Ok(Changes { older: true, migrations: vec!["db/9.sql".to_string()], ..Changes::default() }),
+            "older" => {
+                Ok(Changes { count: 1, log: vec!["3f9c2ab x".to_string()], migrations: vec!["db/2.sql".to_string()], ..Changes::default() })
+            }
+            _ => Err("fatal: bad object".to_string()),
+        };
+        version.compared(lives, &mut |live| Ok::<_, ()>(between(live))).expect("it is asked")
+    }
+
+    #[test]
+    fn a_version_is_compared_with_all_that_is_live() {
+        let hosts = [host("2-aaaaaaa", Some("older")), host("3-bbbbbbb", Some("newer")), host("2-aaaaaaa", Some("older"))];
+        let lives = lives(&hosts);
+        assert_eq!(lives.len(), 2, "each once");
+        let changes = compared(&lives).changes.expect("they are known");
+        assert_eq!((changes.count, changes.log.len(), changes.older), (1, 1, true));
+        assert_eq!(changes.migrations, ["db/2.sql", "db/9.sql"]);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_not_taken_for_known() {
+        let live = lives(&[(String::new(), HostState::default()), host("3-bbbbbbb", Some("gone"))]);
+        assert_eq!(compared(&live).unknown.as_deref(), Some("3-bbbbbbb: fatal: bad object"), "also if nothing is live on the first host");
+        let some = compared(&lives(&[host("2-aaaaaaa", Some("older")), host("3-bbbbbbb", Some("gone"))]));
+        assert!(some.changes.is_some() && some.unknown.is_some());
+        let lost = compared(&lives(&[host("3-bbbbbbb", None)]));
+        assert_eq!(lost.unknown.as_deref(), Some("3-bbbbbbb: the ledger of its host does not know its commit"));
+        assert_eq!(compared(&lives(&[host("4-ccccccc", Some("new"))])).changes, Some(Changes::default()), "it is live already");
+        assert_eq!((compared(&[]).changes, compared(&[]).unknown), (None, None), "nothing is live");
     }
 }

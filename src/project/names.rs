@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Names that hoist gives a value itself.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "env",
     "facts",
     "group_names",
@@ -18,6 +18,7 @@ const RESERVED: [&str; 12] = [
     "loop",
     "omit",
     "play_hosts",
+    "role_names",
     "vars",
 ];
 

@@ -48,6 +48,9 @@ pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) 
         let done: Vec<&str> = plan.done.iter().map(String::as_str).collect();
         text += &format!("  {}\n", paint(DIM, escape(format!("live already on {}", hosts(&done, usize::MAX)))));
     }
+    if plan.version.submodules {
+        text += &format!("\n  {}\n", paint(YELLOW, "it names submodules (.gitmodules), whose files no release gets"));
+    }
     text += &commits(plan);
     text += &migrations(app, plan);
     if differences.iter().any(|host| host.plays.iter().flat_map(|play| &play.planned).any(|planned| planned.verdict.action().is_some())) {
@@ -73,6 +76,8 @@ pub fn events(app: &App, plan: &Plan, differences: &[HostPlan<'_>]) -> Vec<json:
         "commits": changes.map(|changes| changes.count),
         "older": changes.map(|changes| changes.older),
         "migrations": changes.map(|changes| &changes.migrations),
+        "unknown": plan.version.unknown,
+        "submodules": plan.version.submodules,
     });
     std::iter::once(("deploy", json::fields(fields))).chain(json::plan(differences)).collect()
 }
@@ -87,8 +92,11 @@ fn describe(plan: &Plan, id: &ReleaseId) -> String {
 }
 
 fn commits(plan: &Plan) -> String {
-    let Some(changes) = &plan.version.changes else { return String::new() };
     let mut text = String::new();
+    if let Some(why) = &plan.version.unknown {
+        text += &format!("\n  {}\n", paint(YELLOW, escape(format!("not known whether it is newer than what is live, {why}"))));
+    }
+    let Some(changes) = &plan.version.changes else { return text };
     if changes.older {
         text += &format!("\n  {}\n", paint(YELLOW, "this is an older commit than the live one"));
     } else {
@@ -111,6 +119,10 @@ fn migrations(app: &App, plan: &Plan) -> String {
     let run = format!("`{}` runs on {first}, before any host is switched", app.migrate);
     let known = plan.version.changes.as_ref().filter(|_| !app.migrations.is_empty());
     let mut text = match known {
+        _ if plan.version.unknown.is_some() => {
+            let what = "nobody knows which migrations are new, so a rollback will ask";
+            format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
+        }
         Some(changes) if changes.older && !changes.migrations.is_empty() => {
             let what = format!("the live commit has {} more", count(changes.migrations.len(), "migration"));
             format!("\n  {}; {}\n", paint(YELLOW, what), escape(run))
@@ -248,7 +260,7 @@ mod tests {
     fn plan(hosts: Vec<Seen>) -> Plan {
         Plan {
             environment: "prod".to_string(),
-            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), changes: None },
+            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), ..Version::default() },
             id: ReleaseId::new(2, "ccccccc"),
             rollback: false,
             hosts,
@@ -281,6 +293,21 @@ mod tests {
         let recent = ["5-eeeeeee: interrupted", "4-ddddddd: rolled back", "3-ccccccc: failed", "2-bbbbbbb: live"];
         assert_eq!(states(false), recent);
         assert_eq!(states(true), [&recent[..], &["1-aaaaaaa: gone"]].concat());
+    }
+
+    #[test]
+    fn submodules_are_told_of_for_no_release_has_them() {
+        let mut plan = plan(vec![host("web1", None, &[])]);
+        let inputs = json!({
+            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
+            "app_accept_newhostkey": false, "app_migrate": "", "app_migrations": "", "app_processes": {}, "app_keep": 5,
+            "app_local_hooks": {}, "app_notify": {},
+        });
+        let app = App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app");
+        let told = |plan: &Plan| plain(&text(&app, plan, &[], Depth::default())).contains("it names submodules");
+        assert!(!told(&plan));
+        plan.version.submodules = true;
+        assert!(told(&plan));
     }
 
     #[test]

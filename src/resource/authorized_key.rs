@@ -46,7 +46,7 @@ pub struct Args {
     key: String,
     /// `absent`: the keys are removed.
     state: Option<State>,
-    /// `true`: all other keys are removed. All keys must stand in this one task then.
+    /// `true`: all other keys are removed. All keys must stand in this one task then; with an empty `key` nobody keeps one.
     exclusive: Option<bool>,
     /// Options for all the keys, as sshd reads them: `from="10.0.0.0/8",no-pty`.
     key_options: Option<String>,
@@ -104,7 +104,8 @@ impl Kind for AuthorizedKey {
             }
         }
         let (absent, exclusive) = (args.state == Some(State::Absent), args.exclusive == Some(true));
-        if keys.is_empty() && !problems.has_errors() {
+        let nobody = exclusive && args.key.trim().is_empty();
+        if keys.is_empty() && !nobody && !problems.has_errors() {
             problems.push(written.error("key", "there is no key in `key`"));
         }
         if absent && exclusive {
@@ -139,7 +140,7 @@ impl Kind for AuthorizedKey {
         let user = reply.user(name)?.ok_or_else(|| {
             let nobody = Unreadable::new(format!("there is no user `{name}`"));
             let nobody = nobody.help(format!("make the user before, with `user: {{ name: {name} }}`"));
-            if self.wish == Wish::Absent { nobody } else { nobody.would(self.first()) }
+            if self.wish == Wish::Absent || self.keys.is_empty() { nobody } else { nobody.would(self.first()) }
         })?;
         match &self.path {
             Some(path) => {
@@ -183,8 +184,8 @@ impl AuthorizedKey {
             (Some(kind), _) => return Err(Unreadable::new(format!("`{path}` is a {}, a file is expected", kind.name()))),
         };
         let wanted = edited(list, &self.keys, self.wish);
-        // A link that leads to the right list is left alone; so is a list without the keys that are to go.
-        if wanted == list && (self.wish == Wish::Absent || kind == Some(&FileKind::Link)) {
+        // A link that leads to the right list is left alone; so is a list without the keys that are to go, and none where none is wanted.
+        if wanted == list && (self.wish == Wish::Absent || kind == Some(&FileKind::Link) || kind.is_none()) {
             return Ok(None);
         }
         // In a home folder the user itself works, and what it makes is its own.

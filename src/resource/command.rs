@@ -50,6 +50,9 @@ pub struct Args {
     probe: bool,
     /// What it reads from standard input.
     stdin: Option<String>,
+    /// A shell command that must succeed before this runs. In a handler, the files and links that notified it are put back as they
+    /// were before the run when it fails.
+    validate: Option<String>,
 }
 
 /// A program with its arguments.
@@ -90,6 +93,7 @@ impl Kind for Command {
             always: args.always,
             probe: args.probe,
             stdin: args.stdin,
+            validate: args.validate,
         };
         let run = problems.take(Run::new(wish, program, shown, "/bin/sh", written, scope));
         match run {
@@ -100,6 +104,14 @@ impl Kind for Command {
 
     fn subject(&self) -> String {
         self.0.subject()
+    }
+
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        self.0.undo(reply)
+    }
+
+    fn validator(&self) -> Option<&str> {
+        self.0.validator()
     }
 
     fn probe(&self, probe: &mut Probe) {

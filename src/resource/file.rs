@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::target::{Settings, Target};
 use super::{
-    Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, recurse,
+    Access, Action, Change, FileKind, Kind, Mode, Origin, PathState, Probe, Reply, Subject, Unreadable, Written, folders, purge::Purge,
+    recurse,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Scope;
@@ -22,6 +23,8 @@ use crate::shell::Script;
 ///   file: { path: /etc/nginx/sites-enabled/default, state: absent }
 /// - name: uploads belong to the web server
 ///   file: { path: /srv/shop/uploads, state: directory, owner: www-data, mode: "u=rwX,g=rX,o=", recurse: true }
+/// - name: there are no jobs but those of this project
+///   file: { path: /etc/shop/jobs, state: directory, purge: true, keep: [mail.conf, clean.conf] }
 /// ```
 ///
 /// States:
@@ -33,7 +36,11 @@ use crate::shell::Script;
 /// - `touch`: a file, made empty when it is missing. One that is there keeps its content and its time.
 /// - `file`: sets owner, group and mode of a file that must be there.
 ///
-/// Without `state`: sets owner, group and mode of whatever is there (`link` with `src`, `directory` with `recurse`).
+/// Without `state`: sets owner, group and mode of whatever is there (`link` with `src`, `directory` with `recurse` or `purge`).
+///
+/// `purge` removes everything that is directly in the folder and not named in `keep`, whatever it is: files, links (and not what they
+/// point at), folders with all that is in them. The plan names each of them. The system's own folders are refused, and so is a name
+/// with a line break in it: such a one is somebody's trick, and for you to look at.
 ///
 /// Differs from Ansible: a link at `path` is never followed, so a path that is one, with another state than `link` or `absent`,
 /// is an error. `touch` does not set the time of a file, for then it would change something in every run. A link has no mode,
@@ -57,6 +64,10 @@ pub struct Args {
     group: Option<String>,
     /// `true`: owner, group and mode hold for everything in the folder too. Links in it get the owner, but are not followed.
     recurse: Option<bool>,
+    /// `true`: what is directly in the folder goes, but for the names in `keep`.
+    purge: Option<bool>,
+    /// With `purge`: the names in the folder that stay; none when not given.
+    keep: Option<Vec<String>>,
     /// `true`: a link replaces a file that stands in its place.
     force: Option<bool>,
 }
@@ -86,6 +97,7 @@ pub struct File {
 enum Wanted {
     Directory {
         recurse: bool,
+        purge: Option<Purge>,
     },
     Link {
         src: String,
@@ -106,9 +118,19 @@ impl Kind for File {
     fn new(args: Args, written: &Written<'_>, scope: &Scope<'_>) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::new();
         let recurse = args.recurse.unwrap_or(false);
-        let state = args.state.or(args.src.as_ref().map(|_| State::Link)).or(recurse.then_some(State::Directory));
+        let purges = args.purge.unwrap_or(false);
+        let state = args.state.or(args.src.as_ref().map(|_| State::Link)).or((recurse || purges).then_some(State::Directory));
         if recurse && state != Some(State::Directory) {
             problems.push(written.error("recurse", "`recurse` goes with `state: directory`"));
+        }
+        if purges && state != Some(State::Directory) {
+            problems.push(written.error("purge", "`purge` goes with `state: directory`"));
+        }
+        if purges && recurse {
+            problems.push(written.error("recurse", "`recurse` and `purge` exclude each other").help("purge first, in a task of its own"));
+        }
+        if args.keep.is_some() && !purges {
+            problems.push(written.error("keep", "`keep` goes with `purge: true`"));
         }
         if args.src.is_some() && !matches!(state, Some(State::Link | State::Absent)) {
             problems.push(written.error("src", "`src` goes with `state: link`").help("files are copied with `copy: { src: ... }`"));
@@ -117,7 +139,11 @@ impl Kind for File {
             problems.push(written.error("mode", "a link has no mode of its own").help("set it on what the link points at"));
         }
         let wanted = match state {
-            Some(State::Directory) => Wanted::Directory { recurse },
+            Some(State::Directory) => {
+                let keep = args.keep.unwrap_or_default();
+                let purge = purges.then(|| problems.take(Purge::new(keep, written))).flatten();
+                Wanted::Directory { recurse, purge }
+            }
             Some(State::Link) => {
                 if args.src.as_ref().is_none_or(String::is_empty) {
                     problems.push(written.error("state", "`state: link` needs `src`, where the link points"));
@@ -139,6 +165,10 @@ impl Kind for File {
             let error = written.error("path", format!("`{}` belongs to the system, hoist does not remove it", target.path));
             problems.push(error.help("name what is to go inside it"));
         }
+        if let Some(target) = target.as_ref().filter(|target| purges && system_folder(&target.path)) {
+            let error = written.error("path", format!("`{}` belongs to the system, hoist does not clear it out", target.path));
+            problems.push(error.help("name what is to go inside it"));
+        }
         match target {
             Some(target) if !problems.has_errors() => Ok(Self { target, wanted }),
             _ => Err(problems),
@@ -152,8 +182,9 @@ impl Kind for File {
     fn probe(&self, probe: &mut Probe) {
         let path = &self.target.path;
         match &self.wanted {
-            Wanted::Directory { recurse } => {
+            Wanted::Directory { recurse, purge } => {
                 folders::probe(probe, path);
+                purge.iter().for_each(|purge| purge.probe(probe, path));
                 if *recurse {
                     recurse::probe(probe, path);
                 }
@@ -169,7 +200,7 @@ impl Kind for File {
     fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
         let now = reply.path(&self.target.path)?;
         match &self.wanted {
-            Wanted::Directory { recurse } => self.directory(reply, now, *recurse),
+            Wanted::Directory { recurse, purge } => self.directory(reply, now, *recurse, purge.as_ref()),
             Wanted::Link { src, force } => self.link(self.target.now(reply)?, src, *force),
             Wanted::Absent => Ok(removal(&self.target.path, now)),
             Wanted::Touch => match &now.stat {
@@ -191,7 +222,7 @@ impl File {
         &self.target.access
     }
 
-    fn directory(&self, reply: &Reply, now: &PathState, recurse: bool) -> Result<Option<Change>, Unreadable> {
+    fn directory(&self, reply: &Reply, now: &PathState, recurse: bool, purge: Option<&Purge>) -> Result<Option<Change>, Unreadable> {
         let path = &self.target.path;
         match now.stat.as_ref().map(|stat| &stat.kind) {
             None => {
@@ -202,6 +233,14 @@ impl File {
             Some(_) => return Err(self.mistaken(now, "directory")),
         }
         let own = self.access().plan(path, now);
+        if let Some(strays) = purge.map(|purge| purge.plan(reply, path)).transpose()?.flatten() {
+            let mut start = Script::new();
+            start.line("hoist_was {} directory", &[path]);
+            let mut change = own.unwrap_or_else(|| Change::new(Action::Update, start));
+            change.script.append(&strays.script);
+            change = strays.notes.into_iter().fold(change, Change::note);
+            return Ok(Some(strays.paths.into_iter().fold(change, |change, path| change.leaves(path, PathState::default()))));
+        }
         let below = if recurse { recurse::plan(reply, path, self.access())? } else { None };
         let Some((diff, script)) = below else { return Ok(own) };
         let mut start = Script::new();

@@ -20,6 +20,7 @@ pub(crate) mod path;
 mod pattern;
 mod place;
 mod probe;
+mod purge;
 pub mod question;
 mod recurse;
 mod reply;
@@ -85,7 +86,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Some(change.script).filter(|script| script.blob().is_none())
     }
 
-    /// The command by which it first checks the files that it is about to bring into effect, so that they can be put back.
+    /// The command with which it first checks the files that it is about to bring into effect, so that they can be put back.
     fn validator(&self) -> Option<&str> {
         None
     }

@@ -15,6 +15,7 @@ pub(super) struct Wish {
     pub always: bool,
     pub probe: bool,
     pub stdin: Option<String>,
+    pub validate: Option<String>,
 }
 
 /// A program that runs when it is needed.
@@ -30,6 +31,8 @@ pub(super) struct Run {
     only_if: Option<Guard>,
     /// The program itself as a question: it changes nothing.
     probe: Option<Guard>,
+    /// What must succeed before.
+    validate: Option<String>,
 }
 
 /// The ways to say when a program is needed.
@@ -92,6 +95,16 @@ impl Run {
         if wish.probe && wish.stdin.is_some() {
             problems.push(written.error("stdin", "a probe has no input"));
         }
+        if wish.validate.is_some() && wish.probe {
+            problems.push(written.error("validate", "a probe brings nothing into effect that could be checked before"));
+        }
+        if wish.validate.is_some() && scope.run_as().is_some() {
+            let error = written.error("validate", "`validate` needs root, who puts the files back that it refuses");
+            problems.push(error.help("go down to the user inside of the command: `runuser -u USER -- ...`"));
+        }
+        if written.secret("validate") {
+            problems.push(written.error("validate", "a secret in `validate` can be read by every user of the host"));
+        }
         let probe = wish.probe.then(|| inside(&program));
         let mut program = program;
         if let Some(mut text) = wish.stdin {
@@ -100,7 +113,7 @@ impl Run {
             }
             program.attach(text.into_bytes());
         }
-        problems.or(Self { program, shown, chdir, creates, removes, unless, only_if, probe })
+        problems.or(Self { program, shown, chdir, creates, removes, unless, only_if, probe, validate: wish.validate })
     }
 
     /// What it is called where there is one line for it.
@@ -118,8 +131,23 @@ impl Run {
         [&self.unless, &self.only_if, &self.probe].into_iter().flatten().for_each(|guard| probe.guard(guard));
     }
 
+    /// See [`super::Kind::validator`].
+    pub fn validator(&self) -> Option<&str> {
+        self.validate.as_deref()
+    }
+
+    /// Runs it if it is needed, whatever a check says: the files are the old ones again.
+    pub fn undo(&self, reply: &Reply) -> Option<Script> {
+        let change = self.change(reply, None).ok()??;
+        Some(change.script).filter(|script| script.blob().is_none())
+    }
+
     /// Runs it if it is needed.
     pub fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
+        self.change(reply, self.validator())
+    }
+
+    fn change(&self, reply: &Reply, validator: Option<&str>) -> Result<Option<Change>, Unreadable> {
         let there = |path: &String| Ok(reply.path(path)?.stat.is_some());
         let holds = |guard: &Guard, name: &str| Ok(reply.guard(guard, name)?.status == 0);
         if self.creates.as_ref().map(there).transpose()? == Some(true) || self.removes.as_ref().map(there).transpose()? == Some(false) {
@@ -145,6 +173,9 @@ impl Run {
         if let Some(folder) = &self.chdir {
             script.line("cd {}", &[folder]);
             change = change.note(format!("in {folder}"));
+        }
+        if let Some(command) = validator {
+            script.line("hoist_validate {} {}", &[&format!("`{}` was not run", self.subject()), command]);
         }
         script.append(&self.program);
         if let Some(path) = &self.creates {

@@ -135,7 +135,7 @@ impl Kind for Service {
             _ => None,
         };
         if let (Some(command), Some(unit), true) = (&self.args.validate, &self.unit, verb.is_some()) {
-            change.script.line("hoist_validate {} {}", &[unit, command]);
+            change.script.line("hoist_validate {} {}", &[&format!("{unit} was left as it is"), command]);
         }
         if stale || now.is_some_and(|now| now.stale) {
             change.script.line("systemctl daemon-reload", &[]);

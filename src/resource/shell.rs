@@ -7,6 +7,7 @@ use super::run::{Run, Wish, text_in};
 use super::{Change, Kind, Probe, Reach, Reply, Unreadable, Written, path};
 use crate::diagnostic::Diagnostics;
 use crate::project::Scope;
+use crate::shell::Script;
 
 /// Runs a text in a shell, with all that a shell can do. Where none of it is needed, `command` is safer.
 ///
@@ -46,6 +47,9 @@ pub struct Args {
     probe: bool,
     /// What it reads from standard input.
     stdin: Option<String>,
+    /// A shell command that must succeed before this runs. In a handler, the files and links that notified it are put back as they
+    /// were before the run when it fails.
+    validate: Option<String>,
 }
 
 /// A text for a shell.
@@ -75,6 +79,7 @@ impl Kind for Shell {
             always: args.always,
             probe: args.probe,
             stdin: args.stdin,
+            validate: args.validate,
         };
         match problems.take(Run::new(wish, program, shown, &shell, written, scope)) {
             Some(run) => problems.or(Self(run)),
@@ -84,6 +89,14 @@ impl Kind for Shell {
 
     fn subject(&self) -> String {
         self.0.subject()
+    }
+
+    fn undo(&self, reply: &Reply) -> Option<Script> {
+        self.0.undo(reply)
+    }
+
+    fn validator(&self) -> Option<&str> {
+        self.0.validator()
     }
 
     fn probe(&self, probe: &mut Probe) {

@@ -12,6 +12,8 @@ pub enum Subject {
     /// A path and everything below it, as a question that only the host can answer (`find`): a change to any part of it
     /// means asking again.
     Tree(String),
+    /// What is directly in a folder, but for these names, as a question that only the host can answer.
+    Others(String, Vec<String>),
     /// An installed package.
     Package(String),
     /// A systemd unit.
@@ -31,6 +33,12 @@ impl Subject {
             (Self::Below(folder), Self::Path(asked)) if folder == asked => false,
             (Self::Below(folder), asked) => Self::Path(folder.clone()).reaches(asked),
             (Self::Path(changed), Self::Tree(asked)) => within(asked, changed) || within(changed, asked),
+            (Self::Path(changed), Self::Others(folder, names)) => {
+                match changed.strip_prefix(folder.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+                    Some(below) => !names.iter().any(|name| within(below, name)),
+                    None => within(folder, changed),
+                }
+            }
             (Self::Path(changed), Self::Unit(_)) => UNIT_FOLDERS.iter().any(|folder| within(changed, folder)),
             (Self::Path(changed), Self::Account) => ["/etc/passwd", "/etc/group", "/etc/shadow"].contains(&changed.as_str()),
             (a, b) => a == b,
@@ -307,6 +315,11 @@ mod tests {
         let below = Subject::Below("/srv/app".into());
         assert!(below.reaches(&path("/srv/app/x")) && !below.reaches(&path("/srv/app")));
         let tree = Subject::Tree("/srv/app".into());
+        let others = Subject::Others("/srv/app".into(), vec!["kept".into()]);
+        assert!(path("/srv/app/x").reaches(&others) && path("/srv").reaches(&others) && path("/srv/app").reaches(&others));
+        for spared in ["/srv/app/kept", "/srv/app/kept/x", "/srv/apple"] {
+            assert!(!path(spared).reaches(&others), "{spared}");
+        }
         assert!(path("/srv/app/x").reaches(&tree) && path("/srv").reaches(&tree) && !path("/srv/apple").reaches(&tree));
     }
 }

@@ -74,7 +74,7 @@ hoist_write() {
   hoist_dir=${1%/*}
   hoist_was "$1" "$6"
   # What a run left that was killed just here.
-  rm -f "$hoist_dir"/.hoist.???????? 2>/dev/null || :
+  rm -rf --one-file-system "$hoist_dir"/.hoist.???????? 2>/dev/null || :
   # The folder may be somebody else's, who could put a link in the place of the new file. So it is opened once, as a file
   # that was not there (noclobber), and from then on it is named by its descriptor.
   hoist_tmp=$(mktemp -u "${hoist_dir:-/}/.hoist.XXXXXXXX")

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use tera::{Context, ErrorKind, Tera};
 
 use super::throw::{self, Places};
-use super::{Place, filters};
+use super::{Place, filters, matching};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// The name a template has inside the engine; never shown.
@@ -55,6 +55,7 @@ impl Default for Templates {
     fn default() -> Self {
         let mut base = Tera::default();
         filters::register(&mut base);
+        matching::register(&mut base);
         Self { base }
     }
 }
@@ -321,6 +322,19 @@ mod tests {
             let compiled = Templates::default().compile(&text, Place::file(&Span::whole(&source)));
             assert_eq!(compiled.err().map(|error| error.summary), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_regular_expression_is_found_in_a_value() {
+        let holds = |text: &str| {
+            let source = Source::new("v", text);
+            let template = Templates::default().expression(text, Place::node(&Span::new(&source, 0, text.len()))).expect("it parses");
+            template.value(&values(), &|_| None).map_err(|error| error.summary)
+        };
+        assert_eq!(holds("'3.13.1' is matching(pat='^[0-9]+[.][0-9]+[.]')"), Ok(json!(true)));
+        assert_eq!(holds("'3.13' is matching(pat='^[0-9]+$')"), Ok(json!(false)));
+        assert_eq!(holds("313 is matching(pat='^[0-9]+$')"), Ok(json!(true)));
+        assert_eq!(holds("'x' is matching(pat='(')"), Err("`(` is no regular expression".to_string()));
     }
 
     #[test]

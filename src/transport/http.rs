@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::blocking::Client;
+use reqwest::redirect::Policy;
 
 /// A client that waits so long, in all, and follows so many redirects.
 ///
@@ -11,7 +12,14 @@ use reqwest::blocking::Client;
 pub fn client(patience: Duration, redirects: usize) -> reqwest::Result<Client> {
     // The first one is kept; that there is one already is no matter.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let policy = if redirects == 0 { reqwest::redirect::Policy::none() } else { reqwest::redirect::Policy::limited(redirects) };
+    let policy = Policy::custom(move |attempt| {
+        let from = attempt.previous();
+        if attempt.url().scheme() != "https" && from.iter().any(|url| url.scheme() == "https") {
+            return attempt.error("it leads from https:// to where it can be altered on the way");
+        }
+        if from.len() > redirects { attempt.error("it leads on and on") } else { attempt.follow() }
+    });
+    let policy = if redirects == 0 { Policy::none() } else { policy };
     Client::builder().redirect(policy).timeout(patience).user_agent(concat!("hoist/", env!("CARGO_PKG_VERSION"))).build()
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::machine::{Machine, Project, Run, text};
+use crate::machine::{Machine, Project, Run, UNTIL_GO, text};
 use crate::relay::Relay;
 
 fn start(project: &Project, more: &[&str]) -> Child {
@@ -26,8 +26,6 @@ fn signal(child: &Child, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
 }
 
-const WAIT: &str = "touch /run/begun; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done";
-
 // S01, S02
 #[test]
 fn a_set_that_is_refused_does_not_stay_when_another_step_fails() {
@@ -46,10 +44,20 @@ fn a_set_that_is_refused_does_not_stay_when_another_step_fails() {
     for _ in 0..2 {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
-        for words in ["failed: fails", "exit status 9", "about something else", "it is bad", "put back: /etc/set/one", "1 step changed before it and put back"] {
+        for words in [
+            "failed: fails",
+            "exit status 9",
+            "about something else",
+            "it is bad",
+            "put back: /etc/set/one",
+            "1 step changed before it and put back",
+        ] {
             assert!(run.stdout.contains(words), "{words}: {run}");
         }
-        assert_eq!(machine.sh("cat /etc/set/one; ls -A /var/lib/hoist/pending /var/lib/hoist/aside"), "old\n/var/lib/hoist/aside:\n\n/var/lib/hoist/pending:\n");
+        assert_eq!(
+            machine.sh("cat /etc/set/one; ls -A /var/lib/hoist/pending /var/lib/hoist/aside"),
+            "old\n/var/lib/hoist/aside:\n\n/var/lib/hoist/pending:\n"
+        );
     }
     // One that is accepted stays, and its handler is due.
     role("good", "exit 9");
@@ -97,7 +105,7 @@ fn a_step_that_does_not_want_to_end_is_ended_all_the_same() {
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
-    machine.sh("for i in $(seq 200); do pgrep -f 'seq [6]00' >/dev/null || exit 0; sleep 0.1; done; ps -ef; exit 1");
+    machine.wait_until("! pgrep -f 'seq [6]00'");
     machine.sh("flock -n /var/lib/hoist/lock true && test ! -e /run/ended");
 }
 
@@ -132,7 +140,7 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
         let text = std::fs::read_to_string(project.folder.path().join(&path)).expect("it is there");
         project.file(&path, &text.replace(&from, &to));
     }
-    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"{WAIT}; echo x >>/var/ran\", creates: /var/ran }}\n  - copy: {{ dest: /etc/after, content: x }}\n"));
+    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}; echo x >>/var/ran\", creates: /var/ran }}\n  - copy: {{ dest: /etc/after, content: x }}\n"));
     let child = start(&project, &[]);
     machine.wait_for("/run/begun");
     relay.vanish();
@@ -143,6 +151,27 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
     assert_eq!(machine.sh("cat /var/ran /etc/after"), "x\nx");
 }
 
+// N17
+#[test]
+fn a_listener_that_restarts_or_is_killed_ends_no_run() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    let wait = format!("touch /run/begun; echo x >>/var/ran; {UNTIL_GO}");
+    project.file(
+        "roles/test/role.yml",
+        &format!("provision:\n  - shell: {{ cmd: \"{wait}\", always: true }}\n  - copy: {{ dest: /etc/after, content: x }}\n"),
+    );
+    for deed in ["systemctl restart ssh", "kill -KILL $(systemctl show -P MainPID ssh)"] {
+        machine.sh("rm -f /run/begun /run/go /var/ran /etc/after");
+        let child = start(&project, &[]);
+        machine.wait_for("/run/begun");
+        machine.sh(&format!("{deed}; touch /run/go"));
+        let run = end(child);
+        assert_eq!(run.status, 0, "{deed}: {run}");
+        assert_eq!(machine.sh("cat /var/ran /etc/after; systemctl reset-failed ssh; systemctl start ssh"), "x\nx", "{deed}");
+    }
+}
+
 // L01
 #[test]
 fn who_waits_for_the_lock_can_be_interrupted() {
@@ -151,7 +180,7 @@ fn who_waits_for_the_lock_can_be_interrupted() {
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/one, content: x }\n");
     machine.sh("mkdir -m 700 /var/lib/hoist; echo 'ann@laptop hoist' >/var/lib/hoist/lock; systemd-run -q flock /var/lib/hoist/lock sleep 600; while flock -n /var/lib/hoist/lock true; do sleep 0.1; done");
     let child = start(&project, &["--lock-wait", "500"]);
-    machine.sh("for i in $(seq 600); do pgrep -fx 'flock -w 500 9' >/dev/null && exit; sleep 0.1; done; exit 1");
+    machine.wait_until("pgrep -fx 'flock -w 500 9'");
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
@@ -162,7 +191,10 @@ fn who_waits_for_the_lock_can_be_interrupted() {
 fn the_history_tells_the_commit_and_the_plan_in_one_line_each() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - name: |\n      fails\tat\n      \"this\"\n    command: { cmd: \"test -e {{ file }}\", always: true }\n");
+    project.file(
+        "roles/test/role.yml",
+        "provision:\n  - name: |\n      fails\tat\n      \"this\"\n    command: { cmd: \"test -e {{ file }}\", always: true }\n",
+    );
     let git = |words: &[&str]| {
         let all = ["-c", "user.name=t", "-c", "user.email=t@localhost"].iter().chain(words);
         assert!(Command::new("git").args(all).current_dir(project.folder.path()).output().expect("git runs").status.success(), "{words:?}");

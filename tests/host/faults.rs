@@ -2,9 +2,8 @@
 //! names the row of the catalogue of faults that it proves (docs/reliability.md).
 
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use crate::machine::{Machine, Project, Run, text};
+use crate::machine::{Machine, Project, Run, UNTIL_GO, text};
 use crate::relay::Scissors;
 
 const SLOW: &str = "provision:
@@ -12,7 +11,7 @@ const SLOW: &str = "provision:
     copy: { dest: /etc/before, content: \"1\\n\" }
     notify: tell
   - name: slow
-    shell: { cmd: \"echo begun; echo x >> /var/slow; touch /run/begun; sleep 3; echo ended; touch /run/ended\", creates: /etc/never, unless: test -e /etc/slow-done }
+    shell: { cmd: \"echo begun; echo x >> /var/slow; touch /run/begun; WORK; echo ended; touch /run/ended\", creates: /etc/never, unless: test -e /etc/slow-done }
   - name: after
     copy: { dest: /etc/after, content: \"1\\n\" }
 handlers:
@@ -22,7 +21,12 @@ handlers:
 
 fn slow(project: &Project) {
     // `creates` would fail a step that does not create it; only the guard is wanted.
-    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", ""));
+    works(project, UNTIL_GO);
+}
+
+/// With this for the slow step's work.
+fn works(project: &Project, work: &str) {
+    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("WORK", work));
 }
 
 fn start(project: &Project) -> Child {
@@ -41,6 +45,12 @@ fn end(child: Child) -> Run {
     Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
+/// Lets the step end when the host was told to stop behind it.
+fn told(machine: &Machine) {
+    machine.wait_for("/var/lib/hoist/stage/stop");
+    machine.go();
+}
+
 fn signal(child: &Child, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
 }
@@ -52,10 +62,11 @@ fn the_first_interruption_lets_the_step_finish() {
     let project = Project::new(&[&machine], "root");
     slow(&project);
     for name in ["INT", "TERM", "HUP"] {
-        machine.sh("rm -f /run/begun /run/ended /etc/after /var/slow /etc/before");
+        machine.sh("rm -f /run/go /run/begun /run/ended /etc/after /var/slow /etc/before");
         let child = start(&project);
         machine.wait_for("/run/begun");
         signal(&child, name);
+        told(&machine);
         let run = end(child);
         assert_eq!(run.status, 130, "{name}: {run}");
         assert!(run.stdout.contains("interrupted"), "{name}: {run}");
@@ -77,7 +88,7 @@ fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     // A service changes nothing that the step behind it could depend on, so the host has both in one script.
-    machine.sh("printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/sh -c \"touch /run/begun; sleep 3; touch /run/ended\"\\n' >/etc/systemd/system/slow.service; systemctl daemon-reload");
+    machine.sh("printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/sh -c \"touch /run/begun; until test -e /run/go; do sleep 0.1; done; touch /run/ended\"\\n' >/etc/systemd/system/slow.service; systemctl daemon-reload");
     project.file(
         "roles/test/role.yml",
         "provision:\n  - service: { name: slow, state: started }\n  - copy: { dest: /etc/after, content: \"1\\n\" }\n",
@@ -85,6 +96,7 @@ fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
     let child = start(&project);
     machine.wait_for("/run/begun");
     signal(&child, "INT");
+    told(&machine);
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
     machine.sh("test -e /run/ended && test ! -e /etc/after");
@@ -96,17 +108,18 @@ fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
 fn the_second_interruption_ends_the_step() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("sleep 3", "sleep 60"));
+    works(&project, "sleep 600");
     let child = start(&project);
     machine.wait_for("/run/begun");
     signal(&child, "INT");
-    std::thread::sleep(Duration::from_secs(1));
+    machine.wait_for("/var/lib/hoist/stage/stop");
     signal(&child, "INT");
     let run = end(child);
     assert_eq!(run.status, 130, "{run}");
     let card = "interrupted: the step that ran was ended at once, so it may be half done\n  it was at: slow\n";
     assert!(run.stdout.contains(card) && !run.stdout.contains("line broke"), "{run}");
-    machine.sh("sleep 0.5; ! pgrep -x sleep && test ! -e /run/ended");
+    machine.wait_until("! pgrep -x sleep >/dev/null");
+    machine.sh("test ! -e /run/ended");
     machine.sh("touch /etc/slow-done");
     project.converge();
     let history = project.hoist(&["history", "env=test", "--verify"]);
@@ -124,7 +137,9 @@ fn a_controller_that_is_killed_leaves_a_run_that_the_next_one_completes() {
     signal(&child, "KILL");
     end(child);
     // The step that runs is not ended by it.
-    machine.sh("sleep 4; test -e /run/ended && touch /etc/slow-done");
+    machine.go();
+    machine.wait_for("/run/ended");
+    machine.sh("flock -w 60 /var/lib/hoist/lock true && touch /etc/slow-done");
     let plan = project.hoist(&["plan", "env=test"]);
     assert!(plan.stdout.contains("a run was interrupted") && plan.stdout.contains("slow"), "{plan}");
     assert!(plan.stdout.contains("tell"), "the handler is pending: {plan}");
@@ -144,6 +159,7 @@ fn a_line_that_breaks_is_mended_and_the_step_ran_once() {
     machine.wait_for("/run/begun");
     // Every session of sshd dies, as if the network had reset them; the listener stays.
     machine.sh("pkill -KILL -f '^sshd: root@notty'");
+    machine.go();
     let run = end(child);
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(machine.sh("cat /var/slow /etc/after /var/told"), "x\n1\ntold\n", "{run}");
@@ -158,6 +174,7 @@ fn a_worker_that_is_killed_is_not_called_done() {
     let child = start(&project);
     machine.wait_for("/run/begun");
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'");
+    machine.go();
     let run = end(child);
     assert_eq!(run.status, 3, "{run}");
     assert!(run.stdout.contains("unknown"), "{run}");
@@ -185,7 +202,12 @@ fn a_run_can_wait_for_the_lock() {
     slow(&project);
     let child = start(&project);
     machine.wait_for("/run/begun");
-    let run = project.hoist(&["provision", "env=test", "--yes", "--lock-wait", "30"]);
+    let run = std::thread::scope(|scope| {
+        let second = scope.spawn(|| project.hoist(&["provision", "env=test", "--yes", "--lock-wait", "120"]));
+        machine.wait_until("pgrep -f '^flock -w 120' >/dev/null");
+        machine.go();
+        second.join().expect("no panic")
+    });
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(end(child).status, 0);
 }
@@ -251,7 +273,7 @@ fn the_first_host_that_fails_stops_all_of_a_play_that_wants_that() {
     project.file("roles/test/role.yml", "provision:\n  - name: the check\n    shell: { cmd: \"test ! -e /etc/bad || exit 1; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done\", always: true }\n  - copy: { dest: /etc/here, content: x }\n  - shell: { cmd: touch /etc/there, always: true }\n");
     machines[0].sh("touch /etc/bad");
     let child = start(&project);
-    machines[0].sh("for i in $(seq 1800); do grep -qs failed /var/lib/hoist/history.log && exit; sleep 0.1; done; exit 1");
+    machines[0].wait_until("grep -qs failed /var/lib/hoist/history.log");
     machines[1..].iter().for_each(|machine| drop(machine.sh("touch /run/go")));
     let run = end(child);
     assert_eq!(run.status, 3, "{run}");

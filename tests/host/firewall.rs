@@ -15,7 +15,7 @@ for port in 80 81; do (while :; do echo hi | nc -l -p "$port" >/dev/null; done) 
 nft add table inet other
 nft -c -f /test/rules && echo checked
 sed -i '/iif lo accept/d' /test/rules
-sleep 1
+for port in 0050 0051; do until grep -q ":$port .* 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null; do sleep 0.1; done; done
 ask 81
 nft -f /test/rules && echo loaded
 ask 80

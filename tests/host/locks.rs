@@ -2,9 +2,9 @@
 
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::machine::{Machine, Project, text};
+use crate::machine::{Machine, Project, UNTIL_GO, text};
 
-const SLOW: &str = "provision:\n  - shell: { cmd: \"echo x >>/var/ran; touch /run/begun; sleep 3\", unless: test -e /etc/enough }\n";
+const SLOW: &str = "provision:\n  - shell: { cmd: \"echo x >>/var/ran; touch /run/begun; WORK\", unless: test -e /etc/enough }\n";
 
 fn start(project: &Project, words: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hoist"));
@@ -34,7 +34,7 @@ fn runs_that_meet_on_hosts_in_opposite_order_both_come_to_an_end() {
         for project in [&forth, &back] {
             project.file(
                 "roles/test/role.yml",
-                &SLOW.replace("sleep 3", "mkdir /run/at-work || touch /var/two-at-once; sleep 0.5; rmdir /run/at-work"),
+                &SLOW.replace("WORK", "mkdir /run/at-work || touch /var/two-at-once; sleep 0.5; rmdir /run/at-work"),
             );
             project.file("hoist.yml", &format!("plays:\n  - hosts: web\n    roles: [test]\n{serial}"));
         }
@@ -53,7 +53,7 @@ fn runs_that_meet_on_hosts_in_opposite_order_both_come_to_an_end() {
 fn a_holder_that_is_killed_frees_the_lock_and_one_that_is_stopped_is_named() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", SLOW);
+    project.file("roles/test/role.yml", &SLOW.replace("WORK", UNTIL_GO));
     let child = start(&project, &[]);
     begun(&machine);
     // Everything of the run on the host stands still; so does the controller.
@@ -63,10 +63,11 @@ fn a_holder_that_is_killed_frees_the_lock_and_one_that_is_stopped_is_named() {
     assert_eq!(second.status, 4, "{second}");
     assert!(format!("{second}").contains("hoist provision env=test") && format!("{second}").contains("since 20"), "{second}");
     machine.sh(&format!("kill -CONT \"-$({all})\""));
+    machine.go();
     assert!(end(child).status.success());
 
     // Everything of the run on the host is killed: whoever led it takes the lock once more, to see what became of the step.
-    project.file("roles/test/role.yml", &SLOW.replace("sleep 3", "sleep 600"));
+    project.file("roles/test/role.yml", &SLOW.replace("WORK", "sleep 600"));
     let kill = format!("kill -KILL \"-$({all})\"");
     machine.sh("rm -f /run/begun");
     let child = start(&project, &[]);

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+/// What a step says to be at work until the test has done its deed ([`Machine::go`]), however long that takes.
+pub const UNTIL_GO: &str = "for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done";
+
 /// A host that is gone with the test.
 pub struct Machine {
     pub name: String,
@@ -81,12 +84,30 @@ impl Machine {
         text(&output.stdout)
     }
 
-    /// Waits until there is something at this path, for half a minute.
+    /// Waits until there is something at this path.
     ///
     /// # Panics
     /// Nothing comes.
     pub fn wait_for(&self, path: &str) {
-        self.sh(&format!("for i in $(seq 300); do test -e {path} && exit; sleep 0.1; done; exit 1"));
+        self.wait_until(&format!("test -e {path}"));
+    }
+
+    /// Waits until a line of shell says yes, for three minutes: machines that test are slow at times.
+    ///
+    /// # Panics
+    /// It does not come to that.
+    pub fn wait_until(&self, line: &str) {
+        self.sh(&format!("for i in $(seq 1800); do {line} && exit; sleep 0.1; done; ps -ef; exit 1"));
+    }
+
+    /// Waits until all that starts with the host is there.
+    pub fn booted(&self) {
+        self.exec(&["systemctl", "is-system-running", "--wait", "--quiet"]);
+    }
+
+    /// Lets steps go on that wait for it ([`UNTIL_GO`]).
+    pub fn go(&self) {
+        self.sh("touch /run/go");
     }
 }
 

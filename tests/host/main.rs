@@ -11,6 +11,7 @@ mod faults;
 mod firewall;
 mod disk;
 mod fleet;
+mod git;
 mod inert;
 mod locks;
 mod login;

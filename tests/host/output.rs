@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use base64::Engine as _;
 use serde_json::Value as Json;
 
-use crate::machine::{Machine, Project, text};
+use crate::machine::{Machine, Project, UNTIL_GO, text};
 
 /// Sets a title, the clipboard, a link, a colour, clears, rings; overwrites, deletes, reorders, hides; is no UTF-8.
 const EVIL: &str = r"\033]0;title\007\033]52;c;ZXZpbA==\007\033]8;;http://evil\007link\033[7777m\033[2J\302\2331;31mgood\rbad\b\b\b\342\200\256abc\342\200\213\177\377 end";
@@ -252,16 +252,26 @@ fn steps_are_counted_over_the_whole_play_and_say_what_they_are_about() {
 fn nothing_is_left_of_the_bars_when_a_run_is_interrupted() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: \"touch /run/begun; sleep 2\", always: true }\n");
+    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}\", always: true }}\n"));
     let line = format!("stty cols 80; {} provision env=test --yes; stty -a", hoist());
     let mut child = terminal(&project, &line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
     machine.wait_for("/run/begun");
     // The terminal of `script` takes what comes in a pipe as if it was typed: this is Ctrl-C.
     let mut keys = child.stdin.take().expect("a pipe");
     keys.write_all(b"\x03").expect("it reads");
-    let mut said = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut said).expect("it is text");
+    let mut screen = child.stdout.take().expect("a pipe");
+    let mut said = Vec::new();
+    while !text(&said).contains("interrupted: hosts finish") {
+        let mut part = [0; 1024];
+        match screen.read(&mut part).expect("readable") {
+            0 => break,
+            count => said.extend(&part[..count]),
+        }
+    }
+    machine.go();
+    screen.read_to_end(&mut said).expect("readable");
     child.wait().expect("it ends");
+    let said = text(&said);
     let (said, terminal) = said.split_once("speed ").unwrap_or((&said, ""));
     assert!(said.contains("interrupted: hosts finish the step that runs") && !said.contains("^C"), "{}", said.escape_debug());
     assert!(terminal.contains("\nechoctl") || terminal.contains(" echoctl"), "the terminal is as it was: {terminal}");

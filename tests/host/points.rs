@@ -102,6 +102,33 @@ fn a_run_whose_shell_is_killed_at_any_place_is_put_right_by_the_next() {
     assert!(point > 30, "there were only {point} places");
 }
 
+// P01, P03, Z11, S01: the shell on the host, which puts a set back
+#[test]
+fn a_refused_set_whose_run_is_killed_at_any_place_is_put_back_by_the_next() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", &ROLE.replace("grep -q new", "grep -q old"));
+    let (mut point, mut put_back) = (0, 0);
+    loop {
+        machine.sh(&format!("{BEFORE}; echo 0 {point} >/run/hoist-fault; chmod 666 /run/hoist-fault"));
+        let run = project.hoist(&["provision", "env=test", "--yes"]);
+        let passed: usize = machine.sh("cut -d ' ' -f 1 /run/hoist-fault; rm -f /run/hoist-fault").trim().parse().expect("a number");
+        let at = format!("place {point} on the host, with a set that is refused");
+        assert_eq!(run.status, 3, "{at}: {run}");
+        put_back += usize::from(old_or_new(&machine, &at) > 0 && machine.sh("cat /etc/p/two") == "old 2\n");
+        if passed <= point {
+            break;
+        }
+        machine.sh("timeout 20 flock /var/lib/hoist/lock true 2>/dev/null || test ! -e /var/lib/hoist/lock");
+        let next = project.hoist(&["provision", "env=test", "--yes"]);
+        assert!(next.status == 3 && next.stdout.contains("rolled back"), "{at}: {next}");
+        assert_eq!(machine.sh("cat /etc/p/two; find /etc/p -name '.hoist*'; ls -A /var/lib/hoist/aside"), "old 2\n", "{at}: {next}");
+        point += step();
+    }
+    println!("killed at every place in {} of 0 to {point} on the host, with a set that is refused", step());
+    assert!(point > 30 && put_back > 0, "there were only {point} places");
+}
+
 // P01, Z11: hoist itself
 #[test]
 fn a_run_that_is_killed_here_at_any_place_is_put_right_by_the_next() {

@@ -129,3 +129,69 @@ fn units_restart_when_they_changed_and_stop_when_they_are_gone() {
     let left = "ls /etc/systemd_app /var/lib/systemd_app /etc/systemd/system/multi-user.target.wants | grep -e app- -e env";
     assert_eq!(programs.machine.sh(left), "app-two@0.service\ntwo.env\napp-two@0.service\n");
 }
+
+// S01, S07
+#[test]
+fn a_group_restarts_alone_and_a_program_that_supervisor_refuses_changes_nothing() {
+    let Some(programs) = Programs::up("supervisor") else { return };
+    programs.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [supervisor]\n");
+    let given = |two: &str, last: &str, groups: &str| {
+        programs.given(&format!(
+            "  one: {{ command: /bin/sleep 1001, user: www-data }}\n  two: {{ {two} }}\n  {last}: {{ command: /bin/sleep 4004, user: www-data }}\n\
+             supervisor_exclusive: true\nsupervisor_groups: {{ {groups} }}\n"
+        ));
+    };
+    let status = || programs.machine.sh("supervisorctl status | cut -d ' ' -f 1 | sort | tr '\\n' ' '");
+    let first = "command: /bin/sleep 2002, user: www-data, startsecs: 2";
+    given(first, "last", "shop: [one, two]");
+    programs.project.converge();
+    assert_eq!(status(), "last shop:one shop:two ");
+    let (one, last) = (programs.pids("1001"), programs.pids("4004"));
+
+    // supervisor knows no way to restart one program of a group; what is not in it goes on.
+    given("command: /bin/sleep 2003, user: www-data", "last", "shop: [one, two]");
+    programs.project.converge();
+    assert_eq!((programs.pids("2003").len(), programs.pids("1001").len()), (1, 1));
+    assert_ne!(programs.pids("1001"), one);
+    assert_eq!(programs.pids("4004"), last);
+    let (one, two) = (programs.pids("1001"), programs.pids("2003"));
+
+    // With such a file it would not start after the next boot.
+    let before = programs.machine.sh("cd /etc/supervisor/conf.d; sha256sum *");
+    given("command: /bin/sleep 2004, user: nosuch", "other", "shop: [one, two]");
+    programs.fails(&["rolled back", "nosuch", "put back: /etc/supervisor/conf.d/two.conf", "put back: /etc/supervisor/conf.d/last.conf"]);
+    assert_eq!(programs.machine.sh("cd /etc/supervisor/conf.d; sha256sum *"), before);
+    assert_eq!((programs.pids("1001"), programs.pids("2003"), programs.pids("4004")), (one, two, last));
+    assert_eq!(status(), "last shop:one shop:two ");
+
+    // A program with a new name stops under its old one, and a group can end.
+    given("command: /bin/sleep 2003, user: www-data", "other", "shop: ~");
+    let plan = programs.project.hoist(&["plan", "env=test"]);
+    assert!(plan.stdout.contains("removes last.conf, a file"), "{plan}");
+    programs.project.converge();
+    assert_eq!((status().as_str(), programs.pids("4004").len()), ("one other two ", 1));
+    // A program of a group that does not stay up is told.
+    given("command: sh -c 'echo no disk >&2; exit 3', user: www-data", "other", "shop: [one, two]");
+    programs.fails(&["no disk", "the program shop:two does not stay up"]);
+    given(first, "other", "shop: [one, two]");
+    programs.project.converge();
+    programs.machine.sh("systemctl restart supervisor");
+    assert_eq!(status(), "other shop:one shop:two ");
+}
+
+#[test]
+fn units_that_are_not_declared_go_when_told_so() {
+    let Some(programs) = Programs::up("systemd") else { return };
+    programs.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [systemd_app]\n");
+    programs.project.file("group_vars/all.yml", "supervisor_exclusive: true\n");
+    programs
+        .given("  old: { command: /bin/sleep 1001, user: www-data, numprocs: 2 }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+    programs.project.converge();
+    let two = programs.pids("2002");
+    programs.given("  new: { command: /bin/sleep 1001, user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
+    programs.project.converge();
+    assert_eq!((programs.pids("1001").len(), programs.pids("2002")), (1, two));
+    let left = "ls /etc/systemd_app /var/lib/systemd_app; ls /etc/systemd/system | grep app-";
+    let left = programs.machine.sh(left);
+    assert!(!left.contains("old") && left.contains("new.env") && left.contains("app-new@.service"), "{left}");
+}

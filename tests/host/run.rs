@@ -1,6 +1,6 @@
 //! A run on a real host: one exec, honest previews, handlers that survive, the lock, files that moved.
 
-use crate::machine::{Machine, Project};
+use crate::machine::{Machine, Project, UNTIL_GO};
 
 /// How often a command was started over SSH since the log was last emptied.
 pub fn execs(machine: &Machine) -> usize {
@@ -57,6 +57,7 @@ fn a_plan_writes_nothing() {
         "provision:\n  - package: { name: tree }\n  - copy: { dest: /etc/motd, content: new }\n    notify: tell\n  - command: { cmd: touch /etc/touched, creates: /etc/touched }\n  - service: { name: cron, state: restarted }\n  - package: { name: cron, state: absent }\n\
          handlers:\n  - name: tell\n    copy: { dest: /etc/told, content: x }\n",
     );
+    machine.booted();
     // Without package lists, and with lists of which apt has no cache yet.
     for lists in ["true", "apt-get update -qq; rm -f /var/cache/apt/*.bin"] {
         machine.sh(&format!("{lists}; sleep 1; touch /run/mark; sleep 1"));
@@ -99,7 +100,7 @@ fn a_handler_survives_a_failure() {
 fn a_second_run_is_told_who_holds_the_lock() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
-    project.file("roles/test/role.yml", "provision:\n  - shell: { cmd: touch /run/started; sleep 4, always: true }\n");
+    project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/started; {UNTIL_GO}\", always: true }}\n"));
     let folder = project.folder.path().to_path_buf();
     let first = std::thread::spawn(move || {
         std::process::Command::new(env!("CARGO_BIN_EXE_hoist"))
@@ -110,6 +111,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
     });
     machine.wait_for("/run/started");
     let second = project.hoist(&["provision", "env=test", "--yes"]);
+    machine.go();
     assert_eq!(second.status, 4, "{second}");
     let held = |line: &str| {
         line.contains("another run holds the lock: ") && line.contains(" hoist provision env=test ") && line.contains(" since ")

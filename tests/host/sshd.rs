@@ -84,7 +84,7 @@ impl Sshd {
 
     /// Waits until the log has `text`, for sshd writes it when it gets to it.
     pub fn logged(&self, text: &str) -> bool {
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while !self.log().contains(text) {
             if Instant::now() > until {
                 return false;

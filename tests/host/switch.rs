@@ -2,13 +2,24 @@
 
 use std::process::{Command, Stdio};
 
-use crate::machine::{Machine, Project};
+use crate::machine::{Machine, Project, UNTIL_GO};
 
-fn project(machine: &Machine, tasks: &str) -> Project {
+/// Where the way is refused, that is known at once.
+const REFUSED: &str = "confirm_timeout: 4, connect_timeout: 10";
+/// Where nobody answers, somebody waits for both.
+const SILENT: &str = "confirm_timeout: 5, connect_timeout: 5";
+/// Where all is well, nobody waits.
+const GOOD: &str = "confirm_timeout: 30, connect_timeout: 10";
+
+fn project(machine: &Machine, tasks: &str, settings: &str) -> Project {
     let project = Project::new(&[machine], "deploy");
-    project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { confirm_timeout: 4, connect_timeout: 2 }\n");
+    set(&project, settings);
     project.file("roles/test/role.yml", tasks);
     project
+}
+
+fn set(project: &Project, settings: &str) {
+    project.file("hoist.yml", &format!("plays:\n  - hosts: web\n    roles: [test]\nsettings: {{ {settings} }}\n"));
 }
 
 fn sshd(content: &str) -> String {
@@ -20,7 +31,7 @@ fn sshd(content: &str) -> String {
 
 /// Nothing of the switch is left.
 fn is_clean(machine: &Machine) {
-    machine.sh("for i in $(seq 50); do pgrep -f [s]witch/undo >/dev/null || break; sleep 0.1; done; ! pgrep -fa [s]witch/undo");
+    machine.wait_until("! pgrep -fa '[s]witch/undo'");
     machine.sh("test ! -e /var/lib/hoist/switch/undo && test ! -e /var/lib/hoist/aside/switch");
 }
 
@@ -30,7 +41,7 @@ fn an_sshd_that_lets_nobody_in_is_put_back() {
     for suite in ["bookworm", "trixie"] {
         let Some(machine) = Machine::up_with(&["--suite", suite]) else { return };
         for settings in ["AllowUsers nobody", "Port 2222", "PubkeyAuthentication no"] {
-            let project = project(&machine, &sshd(settings));
+            let project = project(&machine, &sshd(settings), REFUSED);
             let run = project.hoist(&["provision", "env=test", "--yes"]);
             assert_eq!(run.status, 3, "{settings}: {run}");
             assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{settings}: {run}");
@@ -42,7 +53,7 @@ fn an_sshd_that_lets_nobody_in_is_put_back() {
             machine.sh("systemctl reset-failed ssh");
         }
         // One that lets us in stays.
-        let project = project(&machine, &sshd("MaxSessions 9"));
+        let project = project(&machine, &sshd("MaxSessions 9"), GOOD);
         project.converge();
         machine.sh("sshd -T | grep -qx 'maxsessions 9'");
         is_clean(&machine);
@@ -54,8 +65,8 @@ fn an_sshd_that_lets_nobody_in_is_put_back() {
 fn a_probe_that_takes_long_is_no_silence() {
     let Some(machine) = Machine::up() else { return };
     let tasks = "provision:\n  - copy: { dest: /etc/sudoers.d/one, content: \"# one\\n\", mode: \"0440\" }\n  - shell: { cmd: touch /etc/between, creates: /etc/between }\n  \
-                 - command: { cmd: touch /etc/slow, unless: \"test ! -e /etc/between || sleep 9; test -e /etc/slow\" }\n  - copy: { dest: /etc/sudoers.d/two, content: \"# two\\n\", mode: \"0440\" }\n";
-    let project = project(&machine, tasks);
+                 - command: { cmd: touch /etc/slow, unless: \"test ! -e /etc/between || sleep 14; test -e /etc/slow\" }\n  - copy: { dest: /etc/sudoers.d/two, content: \"# two\\n\", mode: \"0440\" }\n";
+    let project = project(&machine, tasks, "confirm_timeout: 8, connect_timeout: 8");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(machine.sh("cat /etc/sudoers.d/one /etc/sudoers.d/two"), "# one\n# two\n");
@@ -68,7 +79,8 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
     let Some(machine) = Machine::up() else { return };
     let accounts = machine.sh("getent passwd deploy; getent shadow deploy; id deploy");
     for task in ["user: { name: deploy, shell: /usr/sbin/nologin }", "service: { name: ssh, state: stopped }"] {
-        let project = project(&machine, &format!("provision:\n  - name: out\n    {task}\n  - copy: {{ dest: /etc/other, content: x }}\n"));
+        let project =
+            project(&machine, &format!("provision:\n  - name: out\n    {task}\n  - copy: {{ dest: /etc/other, content: x }}\n"), REFUSED);
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{task}: {run}");
         assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{task}: {run}");
@@ -83,7 +95,7 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
 fn a_sudoers_file_that_breaks_sudo_is_put_back() {
     let Some(machine) = Machine::up() else { return };
     let tasks = "provision:\n  - name: sudoers\n    copy: { dest: /etc/sudoers.d/zz, content: \"deploy ALL=(ALL) !ALL\\n\", mode: \"0440\" }\n  - name: another\n    copy: { dest: /etc/other, content: x }\n";
-    let project = project(&machine, tasks);
+    let project = project(&machine, tasks, REFUSED);
     machine.sh("echo '# before' >/etc/sudoers.d/zz; chmod 400 /etc/sudoers.d/zz");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 3, "{run}");
@@ -97,9 +109,8 @@ fn a_sudoers_file_that_breaks_sudo_is_put_back() {
 #[test]
 fn the_host_acts_by_itself_when_nobody_is_left() {
     let Some(machine) = Machine::up() else { return };
-    let tasks = sshd("AllowUsers nobody")
-        .replace("handlers:", "  - name: slow\n    shell: { cmd: \"touch /run/begun; sleep 2\", creates: /run/begun }\nhandlers:");
-    let project = project(&machine, &tasks);
+    let slow = format!("  - name: slow\n    shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}\", creates: /run/begun }}\nhandlers:");
+    let project = project(&machine, &sshd("AllowUsers nobody").replace("handlers:", &slow), REFUSED);
     let mut child = Command::new(env!("CARGO_BIN_EXE_hoist"))
         .args(["provision", "env=test", "--yes"])
         .current_dir(project.folder.path())
@@ -111,7 +122,9 @@ fn the_host_acts_by_itself_when_nobody_is_left() {
     machine.wait_for("/run/begun");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf || exit 1; for i in $(seq 200); do test -e /var/lib/hoist/switch/result && exit; sleep 0.1; done; exit 1");
+    machine.sh("test -e /etc/ssh/sshd_config.d/50-test.conf");
+    machine.go();
+    machine.wait_for("/var/lib/hoist/switch/result");
     assert_eq!(
         machine.sh("cat /var/lib/hoist/switch/result; ls -A /var/lib/hoist/pending; ls /etc/ssh/sshd_config.d | grep 50- || true"),
         "0\n"
@@ -124,7 +137,7 @@ fn the_host_acts_by_itself_when_nobody_is_left() {
 fn a_change_whose_handler_did_not_run_is_not_left_for_the_next_run() {
     let Some(machine) = Machine::up() else { return };
     let tasks = sshd("AllowUsers nobody").replace("handlers:", "  - name: bad\n    command: { cmd: \"false\", always: true }\nhandlers:");
-    let project = project(&machine, &tasks);
+    let project = project(&machine, &tasks, REFUSED);
     for _ in 0..2 {
         let run = project.hoist(&["provision", "env=test", "--yes"]);
         assert_eq!(run.status, 3, "{run}");
@@ -151,7 +164,7 @@ handlers:
     command: iptables-legacy-restore /etc/iptables/rules.v4
 "#;
     machine.sh("mkdir /etc/iptables; iptables-legacy -S >/dev/null; iptables-legacy-save >/etc/iptables/rules.v4");
-    let project = project(&machine, tasks);
+    let project = project(&machine, tasks, SILENT);
     let before = machine.sh("cat /etc/iptables/rules.v4");
     let run = project.hoist(&["provision", "env=test", "policy=DROP", "--yes"]);
     assert_eq!(run.status, 3, "{run}");
@@ -160,6 +173,7 @@ handlers:
     assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
     is_clean(&machine);
     // Rules that let us in stay.
+    set(&project, GOOD);
     let run = project.hoist(&["provision", "env=test", "policy=ACCEPT", "--yes"]);
     assert_eq!(run.status, 0, "{run}");
     assert_ne!(machine.sh("cat /etc/iptables/rules.v4"), before);
@@ -177,7 +191,7 @@ handlers:
   - name: bring it about
     shell: { cmd: "ip link set host0 $(cat /etc/network/host0)", always: true }
 "#;
-    let project = project(&machine, tasks);
+    let project = project(&machine, tasks, SILENT);
     machine.sh("mkdir -p /etc/network; echo up >/etc/network/host0; ip link show host0");
     let run = project.hoist(&["provision", "env=test", "--yes"]);
     assert_eq!(run.status, 3, "{run}");

@@ -16,7 +16,7 @@ use hoist::transport::ssh::{HostKeys, Patience, SshConnection, SshTarget};
 use hoist::transport::{Connection, Exit, Failure, Output, Process};
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(180);
 
 fn soon() -> Instant {
     Instant::now() + LONG

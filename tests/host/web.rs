@@ -78,3 +78,36 @@ fn sites_have_tls_redirects_users_limits_and_a_maintenance_page() {
         assert_eq!(machine.sh("ls /etc/nginx/sites-enabled | tr '\\n' ' '"), "closed.conf shop.conf slow.conf staff.conf ");
     }
 }
+
+// S01
+#[test]
+fn a_refused_configuration_puts_sites_back_that_were_not_declared() {
+    let Some(machine) = Machine::up() else { return };
+    let project = project(&machine, "nginx");
+    let site = |zone: &str, more: &str| {
+        project.file(
+            "group_vars/web.yml",
+            &format!(
+                "nginx_exclusive: true\nnginx_http_extra: \"limit_req_zone $binary_remote_addr zone={zone}:1m rate=9r/s;\"\n\
+                 nginx_sites:\n  shop: {{ server_name: shop.test, root: /srv, extra: \"limit_req zone={zone};\"{more} }}\n"
+            ),
+        );
+    };
+    site("old", ", basic_auth: { users: { ada: $6$x } }");
+    project.converge();
+    machine.sh("cd /etc/nginx/sites-enabled; printf 'server { listen 81; }' >../stray; ln -s ../stray 'a stray one'; mkdir -p /srv/x; cp ../stray plain");
+    let stray =
+        "cd /etc/nginx/sites-enabled; readlink 'a stray one'; cat plain; ls -1; stat -c %U:%G:%a ../htpasswd/shop; cat ../htpasswd/shop";
+    let before = machine.sh(stray);
+    site("old", ", client_max_body_size: much");
+    let plan = project.hoist(&["plan", "env=test"]);
+    assert!(plan.stdout.contains("removes a stray one, a link to ../stray") && plan.stdout.contains("removes plain, a file"), "{plan}");
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("put back: /etc/nginx/sites-enabled/a stray one"), "{run}");
+    assert_eq!(machine.sh(stray), before);
+    // A zone gets another name here and in the site that uses it, which the old site would refuse.
+    site("new", "");
+    project.converge();
+    assert_eq!(machine.sh("ls -1 /etc/nginx/sites-enabled; cat /etc/nginx/stray"), "shop.conf\nserver { listen 81; }");
+}

@@ -8,17 +8,14 @@ use serde_json::{Map, Value as Json};
 use crate::cli::load::{self, Lines, Project, Site};
 use crate::cli::selection::{Hosts, Words};
 use crate::cli::usage;
-use crate::deploy::app::{App, ROLE};
+use crate::deploy::app::{App, ROLE, VERBS};
 use crate::deploy::choose::Seen;
 use crate::deploy::look::{self, HostState};
 use crate::deploy::release::ReleaseId;
 use crate::deploy::{plan, release};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::engine::{Crew, Event, Fleet, HostFailure, Job, Rolling, host_inputs, sample_facts};
 use crate::report;
-
-/// The verbs of a deploy, as far as they can be checked without a host.
-const VERBS: [&str; 8] = ["stage", "compare", "migrate", "start", "switch", "check", "retire", "revert"];
 
 /// Hosts that have the role, loaded.
 pub struct Ground {
@@ -50,8 +47,19 @@ pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) 
 
 /// The application as the inputs of a host describe it.
 fn app(site: &Site, host: &str, inputs: &Map<String, Json>) -> Result<App, Diagnostics> {
-    let host = site.hosts.iter().find(|known| known.name == host);
-    App::read(inputs, &|path| Some(host?.variables.get(path[0])?.node.place(&path[1..])))
+    App::read(inputs, &|path| place(site, host, path))
+}
+
+/// Where a path of names, from a variable on, was written for a host.
+fn place(site: &Site, host: &str, path: &[&str]) -> Option<Span> {
+    let plays = site.plays.iter().filter(|play| play.hosts.iter().any(|name| name == host));
+    let calls = plays.flat_map(|play| play.roles.iter().filter(|call| call.role.name == ROLE).map(move |call| (play, call)));
+    let mut vars = calls.flat_map(|(play, call)| call.vars.iter().chain(&play.vars));
+    let node = match vars.find(|entry| entry.key == path[0]) {
+        Some(entry) => &entry.node,
+        None => &site.hosts.iter().find(|known| known.name == host)?.variables.get(path[0])?.node,
+    };
+    Some(node.place(&path[1..]))
 }
 
 impl Ground {
@@ -72,6 +80,9 @@ impl Ground {
         usage::check(&project, &site, &mut problems);
         for play in &mut site.plays {
             play.hosts.retain(|host| with_role.contains(host));
+            for call in play.roles.iter_mut().filter(|call| call.role.name != ROLE) {
+                call.role.verbs.retain(|verb, _| !VERBS.contains(&verb.as_str()));
+            }
         }
         let lines = site.lines(&project, hosts.accept_new);
         let forks = hosts.forks.unwrap_or(project.config.settings.forks);
@@ -139,7 +150,7 @@ fn sample(app: &App) -> serde_json::Map<String, serde_json::Value> {
     let id = ReleaseId::new(1, "0000000000000000000000000000000000000000");
     let plan = plan::Plan {
         environment: String::new(),
-        version: crate::deploy::version::Version { commit: "0".repeat(40), reference: "HEAD".to_string(), changes: None },
+        version: crate::deploy::version::Version { commit: "0".repeat(40), reference: "HEAD".to_string(), ..Default::default() },
         id: id.clone(),
         rollback: false,
         hosts: vec![(String::new(), HostState { live: Some(release::ReleaseId::new(2, id.as_str())), ..HostState::default() })],

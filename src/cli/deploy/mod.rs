@@ -15,6 +15,7 @@ use crate::deploy::choose::{self, Seen};
 use crate::deploy::notify::{self, Message, Moment};
 use crate::deploy::plan::{self, Plan};
 use crate::deploy::run::{self, Work};
+use crate::deploy::version::{self, Version};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Crew, Interrupt, Orders, PlayPreview, Rolling, Size};
 use crate::report;
@@ -50,7 +51,7 @@ pub struct Args {
     /// Make a new release even where this commit is live, with nothing else to change
     #[arg(long)]
     redeploy: bool,
-    /// Deploy to a protected environment what is older than the live commit
+    /// Deploy to a protected environment what is older than the live commit, or cannot be compared with it
     #[arg(long)]
     allow_older: bool,
     /// Show the maintenance page from before the migration until the release is live
@@ -80,32 +81,39 @@ pub fn run(args: &Args) -> Outcome {
         Some(Some(size)) => Rolling { serial: vec![size], ..ground.rolling() },
         Some(None) => return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into()),
     };
+    if args.archive.is_some() && args.words.words.iter().any(|word| word.starts_with("git_version=")) {
+        return Err(Diagnostic::error("`git_version=` and `--archive` exclude each other")
+            .help("an archive is deployed as it is, whichever version lies in it")
+            .into());
+    }
+    consent::look(&ground.site.environment.name, ground.project.protected(&ground.site.environment.name), args.consent.yes.as_deref())?;
     let archive = args.archive.as_deref().map(|place| source::archive(place, args.sha256.as_deref())).transpose()?;
     let mut problems = Diagnostics::new();
     for app in ground.apps.values().take(1).filter(|_| archive.is_none()) {
         if args.from_local.is_none() {
             problems.take(app.repository().map_err(Diagnostics::from));
         }
-        problems.take(app.wanted().map_err(Diagnostics::from));
+        if problems.take(app.wanted().map_err(Diagnostics::from)).is_some()
+            && let Some(folder) = &args.from_local
+        {
+            problems.take(source::here(folder, app).map_err(Diagnostics::from));
+        }
     }
     problems.or(())?;
     let again = said::again(again(args, &ground.site.environment.name));
     let again = report::Again::Everywhere(&again, Some(first(args)));
     carry_out(&ground, &args.output, &args.consent, "deploy", again, &mut |crew, apps, seen| {
-        let (first, state) = seen.first().expect("there is a host");
+        let (first, _) = seen.first().expect("there is a host");
         let app = &apps[first];
-        let live = state.live.as_ref().and_then(|id| state.ledger.get(id)).map(|release| release.commit.as_str());
+        let lives = version::lives(seen);
         let (version, archive) = match (&archive, &args.from_local) {
-            (Some(archive), _) => archive.clone(),
-            (None, Some(folder)) => source::local(folder, app, live)?,
-            (None, None) => source::repository(crew, first, app, live)?,
+            (Some((version, archive)), _) => (source::same(version, &lives), archive.clone()),
+            (None, Some(folder)) => source::local(folder, app, &lives)?,
+            (None, None) => source::repository(crew, first, app, &lives)?,
         };
         let environment = &ground.site.environment.name;
-        if source::is_older(version.changes.as_ref()) && ground.project.protected(environment) && !args.allow_older {
-            return Err(Diagnostic::error(format!("{} is older than what is live in `{environment}`, which is protected", version.name()))
-                .help("to go back to a release that is still there: hoist rollback")
-                .help("to deploy it all the same: --allow-older")
-                .into());
+        if ground.project.protected(environment) && !args.allow_older {
+            older(&version, environment)?;
         }
         let differences = compare(crew, &ground, apps, seen);
         let differs = |host: &str| args.redeploy || differences.get(host).is_some_and(|plays| has_changes(plays));
@@ -133,6 +141,20 @@ pub fn run(args: &Args) -> Outcome {
     })
 }
 
+/// What a protected environment does not take by itself.
+fn older(version: &Version, environment: &str) -> Result<(), Diagnostic> {
+    let name = version.name();
+    let error = match &version.unknown {
+        _ if version.is_older() => Diagnostic::error(format!("{name} is older than what is live in `{environment}`, which is protected"))
+            .help("to go back to a release that is still there: hoist rollback"),
+        Some(why) => Diagnostic::error(format!("whether {name} is older than what is live in `{environment}` is not known"))
+            .help(format!("it cannot be compared with {why}"))
+            .help("the environment is protected, so say that it may be older"),
+        None => return Ok(()),
+    };
+    Err(error.help("to deploy it all the same: --allow-older"))
+}
+
 /// What of each host's live release would be another today, beside the code.
 fn compare(crew: &mut Crew<'_>, ground: &Ground, apps: &BTreeMap<String, App>, seen: &[Seen]) -> BTreeMap<String, Vec<PlayPreview>> {
     let live: Vec<String> = seen.iter().filter(|(_, state)| state.live.is_some()).map(|(host, _)| host.clone()).collect();
@@ -158,7 +180,8 @@ fn again(args: &Args, environment: &str) -> impl Iterator<Item = String> {
         .into_iter()
         .chain(variables)
         .chain(option("git-version", &args.git_version))
-        .chain(option("archive", &args.archive))
+        .chain(option("archive", &args.archive.as_deref().map(source::shown)))
+        .chain(option("sha256", &args.sha256))
         .chain(option("limit", &args.hosts.limit))
         .chain(option("serial", &args.serial))
         .chain(local)
@@ -193,6 +216,7 @@ pub fn carry_out(
 ) -> Outcome {
     let started = std::time::Instant::now();
     let environment = &ground.site.environment.name;
+    consent::look(environment, ground.project.protected(environment), consent.yes.as_deref())?;
     let fleet = ground.fleet();
     let screen = Screen::default();
     let names: Vec<String> = fleet.targets.iter().map(|target| target.name.clone()).collect();

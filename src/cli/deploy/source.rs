@@ -1,5 +1,6 @@
 //! Finds what is to be deployed: a commit of the repository, an archive, a commit of the repository that lies here.
 
+use std::convert::Infallible;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,12 +8,12 @@ use std::time::Duration;
 
 use crate::deploy::app::App;
 use crate::deploy::plan::Archive;
-use crate::deploy::version::{self, Changes, Version};
+use crate::deploy::version::{self, Live, Version};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Crew;
 use crate::report;
 use crate::resource::git_url::GitRef;
-use crate::shell::sha256;
+use crate::shell::{Answer, sha256};
 use crate::transport::http;
 
 /// The largest archive, in bytes: it is held in memory while it is sent.
@@ -24,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A version, and what is sent to the hosts if they do not fetch it themselves.
 pub type Found = (Version, Option<Archive>);
 
-/// The commit of `app_repo` that `git_version` names, as `host` sees it; and what it brings since `live`.
-pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
+/// The commit of `app_repo` that `git_version` names, as `host` sees it; and what it brings since what is live.
+pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, lives: &[Live]) -> Result<Found, Diagnostic> {
     let (url, wanted) = (app.repository()?, app.wanted()?);
     let failed = |failure: crate::transport::Failure| Diagnostic::error(format!("{host}: {failure}"));
     let resolved = match &wanted {
@@ -35,42 +36,72 @@ pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, live: Option<&str>
             version::resolve(&url, &wanted, &answer)?
         }
     };
-    let mut changes = None;
-    if let Some(live) = live.filter(|live| GitRef::parse(live).is_ok_and(|live| matches!(live, GitRef::Commit(_)))) {
+    let reference = resolved.found.clone().unwrap_or_else(|| app.version.clone());
+    let version = Version { commit: resolved.commit.clone(), reference, ..Version::default() };
+    let version = version.compared(lives, &mut |live| {
+        if !is_commit(live) {
+            return Ok(Err(ARCHIVE.to_string()));
+        }
         let answer = crew.ask_as(host, &app.user, &version::comparing(app, &url, live, &resolved)).map_err(failed)?;
-        changes = version::changes(&answer.text());
-    }
-    let reference = resolved.found.unwrap_or_else(|| app.version.clone());
-    Ok((Version { commit: resolved.commit, reference, changes }, None))
+        Ok::<_, Diagnostic>(version::changes(&answer))
+    })?;
+    Ok((version, None))
+}
+
+/// What is said of two versions of which one is no commit.
+const ARCHIVE: &str = "archives are not compared";
+
+fn is_commit(text: &str) -> bool {
+    GitRef::parse(text).is_ok_and(|found| matches!(found, GitRef::Commit(_))) && text.len() == 40
+}
+
+/// What is wanted of a repository on this machine.
+pub struct Here {
+    name: String,
+    commit: String,
+    top: String,
+}
+
+/// Finds it in the repository that `folder` is in.
+pub fn here(folder: &Path, app: &App) -> Result<Here, Diagnostic> {
+    let git = |words: &[&str]| git(folder, words).map(|output| String::from_utf8_lossy(&output).trim_end().to_string());
+    let name = match app.wanted()? {
+        GitRef::Head => "HEAD".to_string(),
+        GitRef::Commit(name) | GitRef::Short(name) | GitRef::Full(name) => name,
+    };
+    let top = git(&["rev-parse", "--show-toplevel"])?;
+    let commit = git(&["rev-parse", "--verify", "--end-of-options", &format!("{name}^{{commit}}")])?;
+    Ok(Here { name, commit, top })
 }
 
 /// A commit of the repository that `folder` is in.
-pub fn local(folder: &Path, app: &App, live: Option<&str>) -> Result<Found, Diagnostic> {
-    let git = |words: &[&str]| git(folder, words);
-    let wanted = app.wanted()?;
-    let name = match &wanted {
-        GitRef::Head => "HEAD",
-        GitRef::Commit(name) | GitRef::Short(name) | GitRef::Full(name) => name,
-    };
-    let spec = format!("{name}^{{commit}}");
-    let commit = String::from_utf8_lossy(&git(&["rev-parse", "--verify", "--end-of-options", &spec])?).trim().to_string();
+pub fn local(folder: &Path, app: &App, lives: &[Live]) -> Result<Found, Diagnostic> {
+    let Here { name, commit, top } = here(folder, app)?;
     // The whole of it, from whichever of its folders.
-    let top = String::from_utf8_lossy(&git(&["rev-parse", "--show-toplevel"])?).trim_end().to_string();
-    let bytes = self::git(Path::new(&top), &["archive", "--format=tar.gz", &commit])?;
-    let changed = String::from_utf8_lossy(&git(&["status", "--porcelain"])?).lines().count();
-    let mut changes = None;
-    if let Some(live) = live.filter(|live| live.len() >= 40) {
-        let script = version::between(live, &commit, &app.migrations);
-        let output = Command::new("/bin/sh").args(["-c", script.text()]).current_dir(folder).stdin(Stdio::null()).output();
-        changes = output.ok().and_then(|output| version::changes(&String::from_utf8_lossy(&output.stdout)));
-    }
-    let reference = if name == "HEAD" { String::new() } else { name.to_string() };
+    let bytes = git(Path::new(&top), &["archive", "--format=tar.gz", &commit])?;
+    let changed = String::from_utf8_lossy(&git(folder, &["status", "--porcelain"])?).lines().count();
+    let reference = if name == "HEAD" { String::new() } else { name };
     let left_out = match changed {
         0 => String::new(),
         changed => format!(", without what is not committed there ({})", report::count(changed, "file")),
     };
     let archive = Archive { bytes: bytes.into(), strip: false, from: format!("{top}{left_out}") };
-    Ok((Version { commit, reference, changes }, Some(archive)))
+    let submodules = git(Path::new(&top), &["cat-file", "-e", &format!("{commit}:.gitmodules")]).is_ok();
+    let version = Version { commit: commit.clone(), reference, submodules, ..Version::default() };
+    let version = version.compared(lives, &mut |live| {
+        if !is_commit(live) {
+            return Ok(Err(ARCHIVE.to_string()));
+        }
+        if git(Path::new(&top), &["cat-file", "-e", &format!("{live}^{{commit}}")]).is_err() {
+            return Ok(Err(format!("`{top}` does not have that commit; `git fetch` may bring it")));
+        }
+        let script = version::between(live, &commit, &app.migrations);
+        let output = Command::new("/bin/sh").args(["-c", script.text()]).current_dir(&top).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| Diagnostic::error(format!("/bin/sh cannot run here: {error}")))?;
+        let status = output.status.code().unwrap_or(1);
+        Ok::<_, Diagnostic>(version::changes(&Answer { status, stdout: output.stdout, stderr: output.stderr }))
+    })?;
+    Ok((version, Some(archive)))
 }
 
 fn git(folder: &Path, words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
@@ -85,6 +116,11 @@ fn git(folder: &Path, words: &[&str]) -> Result<Vec<u8>, Diagnostic> {
 
 /// An archive, from a file or an address; with a SHA-256 it must have.
 pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
+    if place.starts_with("http://") && sum.is_none() {
+        return Err(Diagnostic::error("an archive from `http://` can be altered on the way")
+            .help("use `https://`, or say what it must be: `--sha256 SUM`")
+            .help("nothing was contacted"));
+    }
     let bytes = if place.contains("://") { fetch(place)? } else { read(Path::new(place))? };
     let found = sha256(&bytes);
     if let Some(sum) = sum.filter(|sum| !sum.eq_ignore_ascii_case(&found)) {
@@ -94,8 +130,26 @@ pub fn archive(place: &str, sum: Option<&str>) -> Result<Found, Diagnostic> {
         return Err(Diagnostic::error("the archive is no .tar.gz").help("make one: tar -czf app.tar.gz ."));
     }
     let name = place.rsplit('/').next().unwrap_or(place).split(['?', '#']).next().unwrap_or_default().to_string();
-    let version = Version { commit: found, reference: name, changes: None };
+    let version = Version { commit: found, reference: name, ..Version::default() };
     Ok((version, Some(Archive { strip: one_folder(&bytes), bytes: bytes.into(), from: String::new() })))
+}
+
+/// The place of an archive as it may be shown: what is behind the `?` of an address, and who asks, may be secret.
+pub fn shown(place: &str) -> String {
+    let Some((scheme, rest)) = place.split_once("://") else { return place.to_string() };
+    let (path, query) = match rest.split_once(['?', '#']) {
+        Some((path, _)) => (path, "?..."),
+        None => (rest, ""),
+    };
+    let (authority, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let (who, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("...@", host));
+    format!("{scheme}://{who}{host}{path}{query}")
+}
+
+/// An archive beside what is live: only the same one is known to be no other version.
+pub fn same(version: &Version, lives: &[Live]) -> Version {
+    let compared: Result<Version, Infallible> = version.clone().compared(lives, &mut |_| Ok(Err(ARCHIVE.to_string())));
+    compared.unwrap_or_else(|never| match never {})
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
@@ -137,7 +191,14 @@ fn one_folder(bytes: &[u8]) -> bool {
     !first.is_empty() && tops.all(|top| top == first) && names.lines().any(|name| name.trim_start_matches("./").contains('/'))
 }
 
-/// Whether what is deployed is older than what is live, as far as that is known.
-pub fn is_older(changes: Option<&Changes>) -> bool {
-    changes.is_some_and(|changes| changes.older && changes.count == 0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_an_archive_is_shown_without_what_may_be_secret() {
+        assert_eq!(shown("https://ann:pass@ci.example.org/a/shop.tar.gz?token=x&b=1#y"), "https://...@ci.example.org/a/shop.tar.gz?...");
+        assert_eq!(shown("https://ci.example.org/shop@2.tar.gz"), "https://ci.example.org/shop@2.tar.gz");
+        assert_eq!(shown("../what?.tar.gz"), "../what?.tar.gz");
+    }
 }

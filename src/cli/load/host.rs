@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value as Json};
+
 use super::Project;
 use crate::diagnostic::Diagnostics;
 use crate::project::{
-    Connection, Definition, Environment, Given, Host, Layer, Library, Role, RoleScope, Scope, Variables, magic_variables,
+    Config, Connection, Definition, Environment, Given, Host, Inventory, Layer, Library, Role, RoleScope, Scope, Variables, config,
+    magic_variables,
 };
 use crate::yaml::Node;
 
@@ -15,6 +18,8 @@ pub struct SiteHost {
     pub name: String,
     /// Its variables, winners first, with the defaults of roles below.
     pub variables: Variables,
+    /// What hoist itself says of it.
+    pub fixed: Map<String, Json>,
     /// How it is reached.
     pub connection: Connection,
 }
@@ -30,9 +35,10 @@ impl SiteHost {
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let variables = environment.variables(&host.name);
+        let fixed = magic(project, environment, &host.name);
         let connection = {
             let role = Role::empty();
-            let scope = RoleScope::new(&project.templates, library, &role, given(&variables), magic(environment, &host.name));
+            let scope = RoleScope::new(&project.templates, library, &role, given(&variables), fixed.clone());
             let scope = Scope::new(&scope);
             let resolve = |name: &str| {
                 let Some(definition) = variables.get(name) else { return Ok(None) };
@@ -43,7 +49,7 @@ impl SiteHost {
             Connection::read(host, &variables, &resolve, project.layout.root(), home.as_deref(), problems)
         };
         let variables = variables.with_defaults(roles.iter().flat_map(Role::defaults));
-        connection.map(|connection| Self { name: host.name.clone(), variables, connection })
+        connection.map(|connection| Self { name: host.name.clone(), variables, fixed, connection })
     }
 }
 
@@ -57,8 +63,21 @@ pub(super) fn given(variables: &Variables) -> BTreeMap<String, Given<'_>> {
 }
 
 /// What hoist itself says of a host.
-pub(super) fn magic(environment: &Environment, host: &str) -> serde_json::Map<String, serde_json::Value> {
+fn magic(project: &Project, environment: &Environment, host: &str) -> Map<String, Json> {
     let mut magic = magic_variables(&environment.inventory, host);
     magic.insert("env".to_string(), environment.name.clone().into());
+    magic.insert("role_names".to_string(), role_names(&project.config, &environment.inventory, host).into());
     magic
+}
+
+/// The roles that hoist.yml gives a host, each once, in their order.
+fn role_names(config: &Config, inventory: &Inventory, host: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let is_for = |play: &&config::Play| play.hosts.hosts(inventory).is_ok_and(|hosts| hosts.iter().any(|one| one.name == host));
+    for used in config.plays.iter().filter(is_for).flat_map(|play| &play.roles) {
+        if !names.contains(&used.name) {
+            names.push(used.name.clone());
+        }
+    }
+    names
 }

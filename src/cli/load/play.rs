@@ -1,7 +1,8 @@
 //! A play of hoist.yml, for the hosts that are meant.
 
 use super::Project;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::deploy::app::ROLE;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::engine::{Play, RoleCall, Rolling, Size};
 use crate::project::{Inventory, Manner, Role, config};
 use crate::yaml::{Node, Value};
@@ -49,6 +50,24 @@ pub(super) fn site_play(
         tags: play.tags.clone(),
     };
     Some(Play { hosts, roles: play.roles.iter().filter_map(call).collect(), vars: play.vars.clone(), manner, rolling })
+}
+
+/// Refuses the role `app` twice for one host: a host has one application, and a deploy would not know which.
+pub(super) fn one_application(plays: &[(&config::Play, Play)], problems: &mut Diagnostics) {
+    let mut given: Vec<(&str, &Span)> = Vec::new();
+    for (written, play) in plays {
+        for used in written.roles.iter().filter(|used| used.name == ROLE) {
+            let twice: Vec<&(&str, &Span)> = given.iter().filter(|(host, _)| play.hosts.iter().any(|name| name == host)).collect();
+            if let Some((first, span)) = twice.first() {
+                let more = if twice.len() > 1 { format!(" and {} more", twice.len() - 1) } else { String::new() };
+                let error = Diagnostic::error(format!("{first}{more} would get the role `{ROLE}` twice")).at(&used.span);
+                let error =
+                    error.label(span, "here it has it already").help("a host has one application: give another one hosts of its own");
+                problems.push(error);
+            }
+            given.extend(play.hosts.iter().map(|host| (host.as_str(), &used.span)));
+        }
+    }
 }
 
 fn ordered(mut hosts: Vec<String>, order: Option<&Node>, problems: &mut Diagnostics) -> Vec<String> {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::host::{SiteHost, given, magic};
-use super::play::site_play;
+use super::host::{SiteHost, given};
+use super::play::{one_application, site_play};
 use super::{Project, twins};
 use crate::cli::secrets::store::Store;
 use crate::cli::selection::Hosts;
 use crate::cli::{ask, memory};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::engine::{Fleet, Job, Method, Play, Privilege, Target};
-use crate::project::{Definition, Environment, Library, Manner, Pattern, Role};
+use crate::project::{Definition, Environment, Library, Manner, Pattern, Role, config};
 use crate::yaml::{Node, Value};
 
 /// An environment of a project, with the hosts that are meant.
@@ -50,12 +50,12 @@ impl Site {
         let roles = project.roles(&library, problems);
         environment.check_values(&|name| roles.iter().find_map(|role| role.input(name)).map(|input| &input.shape), problems);
         let selected = selected(project, &environment, limit, problems)?;
-        let plays: Vec<Play> = project
-            .config
-            .plays
-            .iter()
-            .filter_map(|play| site_play(project, &environment.inventory, play, &roles, &selected, problems))
+        let written = project.config.plays.iter();
+        let plays: Vec<(&config::Play, Play)> = written
+            .filter_map(|play| Some((play, site_play(project, &environment.inventory, play, &roles, &selected, problems)?)))
             .collect();
+        one_application(&plays, problems);
+        let plays: Vec<Play> = plays.into_iter().map(|(_, play)| play).collect();
         let meant = environment.inventory.hosts().iter().filter(|host| selected.contains(&host.name));
         let hosts: Vec<SiteHost> =
             meant.filter_map(|host| SiteHost::read(project, &environment, &library, &roles, host, problems)).collect();
@@ -91,7 +91,7 @@ impl Site {
         Target {
             name: host.name.clone(),
             given: given(&host.variables),
-            fixed: magic(&self.environment, &host.name),
+            fixed: host.fixed.clone(),
             root: Privilege::root(
                 Method::named(&host.connection.become_method).unwrap_or(Method::Sudo),
                 self.become_password.clone().or_else(|| host.connection.become_password.clone()),

@@ -39,8 +39,12 @@ hoist_back_one() {
   elif [ -d "$1/was" ] && [ ! -L "$1/was" ] && [ -d "$hoist_path" ] && [ ! -L "$hoist_path" ]; then
     chown --reference="$1/was" -- "$hoist_path" && chmod --reference="$1/was" -- "$hoist_path" || return 1
   else
+    # What a run left that was killed just here.
+    rm -rf --one-file-system "$hoist_tmp"/.hoist.????????
     hoist_tmp=$(mktemp -d "${hoist_tmp:-/}/.hoist.XXXXXXXX") || return 1
+    # fault
     if cp -a -T -- "$1/was" "$hoist_tmp/was" && mv -fT -- "$hoist_tmp/was" "$hoist_path"; then
+      # fault
       rmdir -- "$hoist_tmp"
     else
       rm -rf -- "$hoist_tmp"
@@ -73,10 +77,10 @@ hoist_back() {
   rm -rf "$hoist_state/aside/$1"
 }
 
-# hoist_judge SET COMMAND: puts a set back when the command fails with it; 76 then.
+# hoist_judge SET COMMAND: puts a set back when the command fails with it, or has nothing to say for a minute; 76 then.
 hoist_judge() {
   [ -d "$hoist_state/aside/$1" ] || return 0
-  if sh -c "$2" </dev/null >&2; then return 0; fi
+  if timeout 60 sh -c "$2" </dev/null >&2; then return 0; fi
   printf '`%s` fails with what was changed, so that is put back\n' "$2" >&2
   hoist_back "$1" || return 1
   return 76

@@ -1,11 +1,5 @@
 # Steps that may take only so long (engine/deadline.rs). Not part of the prelude: sent where it is needed.
 
-# Seconds since the host was booted, in $hoist_now: clocks are set, this is not.
-hoist_uptime() {
-  read -r hoist_now hoist_rest </proc/uptime
-  hoist_now=${hoist_now%.*}
-}
-
 # hoist_deadline PID SECONDS WORDS: ends what PID started when its time, or that of the host, is over; leaves WORDS in `late`.
 hoist_deadline() {
   hoist_uptime

@@ -20,18 +20,25 @@ hoist_family() {
   done
 }
 
+# Seconds since the host was booted, in $hoist_now: clocks are set, this is not.
+hoist_uptime() {
+  read -r hoist_now hoist_rest </proc/uptime
+  hoist_now=${hoist_now%.*}
+}
+
 # hoist_terminate PID...: asks these processes to end; those that are there after five seconds are not asked.
 hoist_terminate() {
   kill -TERM "$@"
-  hoist_tries=50
-  while [ "$hoist_tries" -gt 0 ]; do
+  hoist_uptime
+  hoist_last=$((hoist_now + 6))
+  while [ "$hoist_now" -lt "$hoist_last" ]; do
     hoist_more=0
     for hoist_pid; do
       if kill -0 "$hoist_pid"; then hoist_more=1; fi
     done
     [ "$hoist_more" = 1 ] || return 0
-    hoist_tries=$((hoist_tries - 1))
     sleep 0.1
+    hoist_uptime
   done
   kill -KILL "$@"
 }

@@ -1,10 +1,10 @@
 # systemd, for the kind `service`.
 
-# hoist_validate UNIT COMMAND: stops before the unit is touched when the command fails. $hoist_set names the files that it
+# hoist_validate WORDS COMMAND: stops when the command fails, and says so with these words. $hoist_set names the files that it
 # decides on (see aside.sh): they are put back.
 hoist_validate() {
   if sh -c "$2"; then return 0; fi
-  printf '`%s` failed, so %s was left as it is\n' "$2" "$1" >&2
+  printf '`%s` failed, so %s\n' "$2" "$1" >&2
   if [ -n "${hoist_set-}" ] && [ -d "$hoist_state/aside/$hoist_set" ] && hoist_back "$hoist_set"; then
     sh -c "$2" >/dev/null 2>&1 || printf '`%s` fails with these, too\n' "$2" >&2
     exit 76

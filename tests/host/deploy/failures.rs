@@ -1,6 +1,6 @@
 //! Releases that fail, at every step: what was live still is, on every host, and the words of what failed are shown.
 
-use super::shop::Shop;
+use super::shop::{SICK, Shop};
 use crate::machine::Run;
 
 /// A deploy that failed and left `version` live everywhere.
@@ -23,14 +23,23 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     let [first, second, third] = &shop.machines[..] else { panic!("three hosts") };
 
     third.sh("echo two >/etc/shop-sick");
+    shop.settings(SICK);
     let sick = shop.try_deploy(&[]);
     failed(&shop, &sick, &[&third.name, "answers /health on port 8001 with 500", "two has no pulse", "what was live still is"], "one");
     third.sh("rm /etc/shop-sick");
 
+    // For longer than Node takes to start.
+    shop.settings(&SICK.replace("timeout: 8", "timeout: 60").replace("startsecs: 1", "startsecs: 6"));
     second.sh("echo two >/etc/shop-worker-sick");
     let worker = shop.try_deploy(&[]);
     failed(&shop, &worker, &[&second.name, "does not stay up", "two cannot work", "rolled back"], "one");
     second.sh("rm /etc/shop-worker-sick");
+    shop.settings("");
+
+    third.sh("echo two >/etc/shop-mortal");
+    let mortal = shop.try_deploy(&[]);
+    failed(&shop, &mortal, &[&third.name, "shop.web.", "does not stay up", "two is no more", "rolled back"], "one");
+    third.sh("rm /etc/shop-mortal");
 
     first.sh("echo 'nonsense;' >/etc/nginx/conf.d/broken.conf");
     let refused = shop.try_deploy(&[]);
@@ -38,13 +47,14 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
 
     // What `nginx -t` does not find: a reload that cannot take a port goes on as before, and says so in a log alone.
     first.sh(
-        "systemd-run -q --unit=taken python3 -m http.server 8099; sleep 1; echo 'server { listen 8099; }' >/etc/nginx/conf.d/broken.conf",
+        "systemd-run -q --unit=taken python3 -m http.server 8099; until ss -Hltn | grep -q :8099; do sleep 0.1; done; echo 'server { listen 8099; }' >/etc/nginx/conf.d/broken.conf",
     );
     let unheard = shop.try_deploy(&[]);
     failed(&shop, &unheard, &[&first.name, "does not take the new upstreams", "rolled back"], "one");
     first.sh("systemctl stop taken; rm /etc/nginx/conf.d/broken.conf");
 
-    third.sh("systemd-run -q --unit=taken python3 -m http.server 8001 --bind 127.0.0.1; sleep 1");
+    third
+        .sh("systemd-run -q --unit=taken python3 -m http.server 8001 --bind 127.0.0.1; until ss -Hltn | grep -q :8001; do sleep 0.1; done");
     let taken = shop.try_deploy(&[]);
     failed(&shop, &taken, &[&third.name, "port 8001 is taken by something else"], "one");
     third.sh("systemctl stop taken");
@@ -57,7 +67,7 @@ fn a_release_that_is_not_well_on_one_host_is_live_on_none() {
     assert_eq!(states.first(), Some(&"live"), "{listed}");
     assert!(states.len() > 5 && states[1..states.len() - 1].iter().all(|state| *state == "failed"), "{listed}");
     let history = shop.hoist(&["history", "env=test"]);
-    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test  ")).collect();
+    let runs: Vec<&str> = history.stdout.lines().filter(|line| line.contains("  hoist deploy env=test ")).collect();
     assert!(
         runs.len() > 15 && runs.iter().all(|run| run.contains("-") && (run.contains(": done") || run.contains(": failed"))),
         "{history}"
@@ -148,6 +158,13 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
     let odd = back(&["--to", "9-0123456"]);
     assert!(odd.status == 1 && odd.stderr.contains("not there any more"), "{odd}");
 
+    // A folder that somebody removed: nothing is begun.
+    shop.machines[1].sh("mv /srv/shop/releases/1-* /root");
+    let first = shop.machines[0].sh("ls /srv/shop/releases | grep ^1-");
+    let lost = back(&["--to", first.trim()]);
+    assert!(lost.status == 1 && lost.stderr.contains(&format!("on {}", shop.machines[1].name)), "{lost}");
+    shop.machines[1].sh("mv /root/1-* /srv/shop/releases/");
+
     // What is in the place of the link is somebody's.
     shop.machines[1].sh("cd /srv/shop; mv current kept; mkdir current; touch current/precious");
     shop.commit("four");
@@ -162,24 +179,48 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
 #[test]
 fn failed_deploys_never_push_out_the_last_good_release() {
     let Some(shop) = Shop::up(1) else { return };
-    shop.settings("app_keep: 0\n");
+    shop.settings("app_keep: 1\n");
     shop.deploy("one");
     shop.deploy("two");
     let machine = &shop.machines[0];
     machine.sh("echo sick >/etc/shop-sick");
     for number in 0..10 {
         // Some are never complete, some fail when they are started.
-        shop.settings(if number % 3 == 0 { "app_keep: 0\n" } else { "app_keep: 0\napp_build: [node build.js, 'false']\n" });
+        let settings = if number % 3 == 0 { SICK } else { "app_build: [node build.js, 'false']\n" };
+        shop.settings(&format!("app_keep: 1\n{settings}"));
         shop.commit("sick");
         assert_eq!(shop.try_deploy(&[]).status, 3);
     }
-    shop.settings("app_keep: 0\n");
+    shop.settings("app_keep: 1\n");
     assert_eq!(shop.current(), ["two"]);
     let back = shop.hoist(&["rollback", "env=test", "--yes"]);
     assert_eq!((back.status, shop.answers("/")), (0, shop.each("one")), "{back}");
     shop.deploy("three");
     let back = shop.hoist(&["rollback", "env=test", "--yes"]);
     assert_eq!((back.status, shop.answers("/")), (0, shop.each("one")), "two was rolled back from: {back}");
+}
+
+#[test]
+fn what_could_not_be_removed_is_not_called_gone_and_goes_another_time() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings("app_keep: 1\napp_hooks: { after_good: [test ! -e /etc/shop-hook] }\n");
+    shop.deploy("one");
+    shop.deploy("two");
+    shop.machines[1].sh("touch /etc/shop-hook");
+    shop.commit("three");
+    let run = shop.try_deploy(&[]);
+    assert_eq!((run.status, shop.answers("/")), (3, shop.each("three")), "{run}");
+    let gone = |shop: &Shop| {
+        let listed = shop.hoist(&["releases", "env=test", "--all"]);
+        listed.stdout.lines().filter(|line| line.contains("  gone  ")).map(str::to_string).collect::<Vec<_>>()
+    };
+    assert!(gone(&shop).len() == 1 && gone(&shop)[0].ends_with(&shop.machines[0].name), "{:?}", gone(&shop));
+    assert_eq!(shop.machines[1].sh("ls /srv/shop/releases | wc -l"), "3\n");
+    shop.machines[1].sh("rm /etc/shop-hook");
+    shop.deploy("four");
+    assert_eq!(gone(&shop).len(), 2, "{:?}", gone(&shop));
+    let left: Vec<String> = shop.machines.iter().map(|machine| machine.sh("ls /srv/shop/releases | wc -l")).collect();
+    assert_eq!(left, ["2\n", "2\n"]);
 }
 
 #[test]

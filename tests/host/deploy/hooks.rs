@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use super::shop::{Shop, get};
+use super::shop::{SICK, Shop, get};
 use super::web::{Answer, Request, serve};
 
 const MOMENTS: [&str; 7] =
@@ -55,6 +55,28 @@ fn hooks_run_at_their_moments_and_one_that_fails_stops_the_deploy() {
 }
 
 #[test]
+fn what_one_process_is_told_goes_before_what_all_are_told() {
+    let Some(shop) = Shop::up(1) else { return };
+    let own = r#"for web: $HOME 100% `id` \ \"quoted\" 'so'"#;
+    let settings = |own: &str| {
+        shop.settings(&format!(
+            "app_env: {{ GREETING: for all }}\napp_processes:\n  web: {{ command: python3 server.py $PORT, port: 8000, environment: {{ GREETING: \"{own}\" }} }}\n"
+        ));
+    };
+    settings(&own.replace("\\ ", "\\\\ "));
+    shop.deploy("one");
+    assert_eq!(shop.answers("/greeting"), [own.replace("\\\"", "\"")]);
+    let machine = &shop.machines[0];
+    machine.sh("! grep -rq 'for web' /etc/systemd/system");
+    assert_eq!(machine.sh("stat -c '%a %U' /var/lib/hoist/apps/shop/releases/*/units/web.environment"), "600 root\n");
+    settings("for web now");
+    let changed = shop.try_deploy(&[]);
+    assert!(changed.status == 0 && changed.stdout.contains("beside the code, this changes"), "{changed}");
+    assert_eq!(shop.answers("/greeting"), ["for web now"]);
+    assert!(shop.try_deploy(&[]).stdout.contains("0 changes"));
+}
+
+#[test]
 fn webhooks_are_told_and_one_that_fails_or_hangs_fails_nothing() {
     let Some(shop) = Shop::up(1) else { return };
     let heard: Arc<Mutex<Vec<Json>>> = Arc::default();
@@ -90,6 +112,7 @@ fn webhooks_are_told_and_one_that_fails_or_hangs_fails_nothing() {
     shop.deploy("two");
     assert_eq!(shop.hoist(&["rollback", "env=test", "--yes"]).status, 0);
     shop.machines[0].sh("echo three >/etc/shop-sick");
+    notify(&format!("{{ json: \"{address}/t0ken/good\" }}\n{SICK}"));
     shop.commit("three");
     assert_eq!(shop.try_deploy(&[]).status, 3);
     assert_eq!(events(&take()), ["start", "success", "start", "rollback", "start", "failure"]);

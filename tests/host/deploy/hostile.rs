@@ -58,7 +58,7 @@ fn a_hostile_repository_stays_in_its_release_and_runs_nothing() {
         "0\n"
     );
     // It goes as others do.
-    shop.settings("app_keep: 0\n");
+    shop.settings("app_keep: 1\n");
     shop.git(&["rm", "-rqf", "-r", "--cached", "."]);
     Command::new("sh")
         .args(["-ec", "rm -rf -- out .env REVISION media ./-rf ./--check* ./esc* .git?* .GIT2"])

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::requests::Customers;
 use super::shop::Shop;
-use crate::machine::testhost;
+use crate::machine::{UNTIL_GO, testhost};
 
 /// Quick processes: the moments count here, and there are many.
 const QUICK: &str = "app_migrate: 'true'
@@ -55,14 +55,18 @@ fn a_controller_that_is_killed_at_any_moment_leaves_a_site_and_a_next_deploy() {
     assert!(!counts.keys().any(|answer| answer.contains("FAILED")), "{counts:?}");
 }
 
-/// The commands on the hosts during which something is killed: each says that it is there, and takes its time.
+/// The commands on the hosts during which something is killed: each says that it is there, and is at work until the test lets it go.
 fn slow(moment: &str) -> String {
-    let command = "['touch /tmp/here; sleep 3']";
+    let command = format!("'touch /tmp/here; {UNTIL_GO}'");
     if moment == "build" {
-        return format!("{QUICK}app_build: [node build.js, 'touch /tmp/here; sleep 3']\n");
+        return format!("{QUICK}app_build: [node build.js, {command}]\n");
     }
-    format!("{QUICK}app_hooks: {{ {moment}: {command} }}\n")
+    format!("{QUICK}app_hooks: {{ {moment}: [{command}] }}\n")
 }
+
+/// Lets them go, and is ready for the next ones.
+const GO: &str = "touch /run/go";
+const AGAIN: &str = "rm -f /run/go /tmp/here";
 
 // G12, P03
 #[test]
@@ -78,7 +82,8 @@ fn a_worker_on_a_host_that_is_killed_at_any_moment_leaves_a_site_and_a_next_depl
         let mut child = start(&shop);
         let machine = &shop.machines[1];
         machine.wait_for("/tmp/here");
-        machine.sh("pkill -KILL -f '[w]hile read -r n; do'; rm /tmp/here");
+        machine.sh("pkill -KILL -f '[w]hile read -r n; do'");
+        shop.sh(GO);
         let status = child.wait().expect("it ends");
         assert_eq!(status.code(), Some(3), "{moment}");
         // It was sent back with the other one, unless the release was found good on both.
@@ -86,7 +91,7 @@ fn a_worker_on_a_host_that_is_killed_at_any_moment_leaves_a_site_and_a_next_depl
         shop.settings(QUICK);
         let run = shop.try_deploy(&["--lock-wait=30"]);
         assert_eq!((run.status, shop.answers("/"), shop.current()), (0, shop.each(moment), shop.each(moment)), "{moment}: {run}");
-        shop.machines.iter().for_each(|machine| drop(machine.sh("rm -f /tmp/here")));
+        shop.sh(AGAIN);
         shop.is_tidy();
         before = moment.to_string();
     }
@@ -103,13 +108,13 @@ fn a_switch_that_is_killed_while_it_tells_nginx_loses_no_request() {
     shop.deploy("one");
     let customers = Customers::come(&shop, 1);
     // nginx takes its time to say whether the new upstreams are good; they are in their file by then.
-    machine.sh("printf '#!/bin/sh\\nif [ -e /tmp/slow ]; then touch /tmp/here; sleep 3; fi\\nexec /usr/sbin/nginx \"$@\"\\n' >/usr/local/sbin/nginx; chmod +x /usr/local/sbin/nginx; touch /tmp/slow");
+    machine.sh("printf '#!/bin/sh\\nwhile [ -e /tmp/slow ]; do touch /tmp/here; sleep 0.1; done\\nexec /usr/sbin/nginx \"$@\"\\n' >/usr/local/sbin/nginx; chmod +x /usr/local/sbin/nginx; touch /tmp/slow");
     shop.commit("two");
     let mut child = start(&shop);
     machine.wait_for("/tmp/here");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -KILL -f '/[r]elease switch'; rm /tmp/slow; sleep 4; grep -q 2- /etc/nginx/conf.d/hoist-shop.conf && readlink /srv/shop/current | grep -q 1-");
+    machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -KILL -f '/[r]elease switch'; rm /tmp/slow; while pgrep -f '/[u]sr/local/sbin/nginx'; do sleep 0.1; done; grep -q 2- /etc/nginx/conf.d/hoist-shop.conf && readlink /srv/shop/current | grep -q 1-");
     assert_eq!(shop.answers("/"), ["one"], "nginx was not told");
     // The next one fails before it switches, and the one after that works.
     machine.sh("echo two >/etc/shop-sick");
@@ -139,7 +144,12 @@ fn a_deploy_that_waits_for_another_is_planned_anew_behind_it() {
     shop.settings(QUICK);
     shop.commit("three");
     let customers = Customers::come(&shop, 1);
-    let run = shop.try_deploy(&["--lock-wait=60"]);
+    let run = std::thread::scope(|scope| {
+        let second = scope.spawn(|| shop.try_deploy(&["--lock-wait=120"]));
+        machine.wait_until("pgrep -f '^flock -w 120' >/dev/null");
+        machine.go();
+        second.join().expect("no panic")
+    });
     assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(0));
     assert!(run.status == 0 && run.stderr.contains("planned anew"), "{run}");
     let counts = customers.leave();
@@ -167,7 +177,7 @@ fn a_rollback_during_a_deploy_is_refused_and_changes_nothing() {
     shop.deploy("two");
     let first = shop.machines[0].sh("ls /srv/shop/releases | grep ^1-");
     for moment in ["build", "after_switch"] {
-        shop.settings(&slow(moment).replace("sleep 3", "for i in $(seq 1200); do test -e /tmp/go && break; sleep 0.1; done"));
+        shop.settings(&slow(moment));
         shop.commit(moment);
         let mut child = start(&shop);
         shop.machines.iter().for_each(|machine| machine.wait_for("/tmp/here"));
@@ -179,11 +189,11 @@ fn a_rollback_during_a_deploy_is_refused_and_changes_nothing() {
             assert!(line.contains(" hoist deploy env=test ") && line.contains(" since 20"), "{moment}: {run}");
             assert_eq!(all_of_it(&shop), before, "{moment}: {run}");
         }
-        shop.machines.iter().for_each(|machine| drop(machine.sh("touch /tmp/go; rm /tmp/here")));
+        shop.sh(GO);
         assert_eq!(child.wait().expect("it ends").code(), Some(0), "{moment}");
         assert_eq!((shop.answers("/"), shop.current()), (shop.each(moment), shop.each(moment)));
         shop.is_tidy();
-        shop.machines.iter().for_each(|machine| drop(machine.sh("rm /tmp/go")));
+        shop.sh(AGAIN);
     }
     // When it is through, there is a way back.
     shop.settings(QUICK);
@@ -204,10 +214,13 @@ fn a_line_that_is_cut_for_a_while_does_not_end_a_deploy() {
         let machine = &shop.machines[1];
         machine.wait_for("/tmp/here");
         testhost(&["net", &machine.name, "cut"]).expect("it is cut");
-        machine.sh("pkill -KILL -f '^sshd: deploy@notty'; sleep 5; rm /tmp/here");
+        machine.sh("pkill -KILL -f '^sshd: deploy@notty'");
+        shop.sh(GO);
+        machine.sh("sleep 5");
         testhost(&["net", &machine.name, "heal"]).expect("it is healed");
         assert_eq!(child.wait().expect("it ends").code(), Some(0), "{moment}");
         assert_eq!(shop.answers("/"), shop.each(moment));
+        shop.sh(AGAIN);
         shop.is_tidy();
     }
 }
@@ -227,9 +240,10 @@ fn a_host_that_is_gone_stops_the_deploy_and_takes_part_in_the_next() {
         let machine = &shop.machines[1];
         machine.wait_for("/tmp/here");
         testhost(&["net", &machine.name, "cut"]).expect("it is cut");
+        shop.sh(GO);
         assert_eq!(child.wait().expect("it ends").code(), Some(3), "{moment}");
         testhost(&["net", &machine.name, "heal"]).expect("it is healed");
-        machine.sh("rm /tmp/here");
+        shop.sh(AGAIN);
         assert_eq!(shop.answers("/")[0], before, "{moment}: the host that was there is where it was");
         assert!([before.as_str(), moment].contains(&shop.current()[1].as_str()), "{moment}: {:?}", shop.current());
         shop.settings(QUICK);

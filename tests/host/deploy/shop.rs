@@ -26,12 +26,18 @@ greeting: hello
 app_shared: [media/]
 app_build: [node build.js]
 app_processes:
-  web: { command: "python3 server.py $PORT", port: 8000, health: { path: /health, timeout: 6 }, drain: 5, stop_timeout: 5 }
+  web: { command: "python3 server.py $PORT", port: 8000, health: { path: /health, timeout: 60 }, drain: 5, stop_timeout: 5 }
   worker: { command: node worker.js, startsecs: 1, stop_timeout: 5 }
-app_check: { url: "http://127.0.0.1/", timeout: 5 }
+app_check: { url: "http://127.0.0.1/", timeout: 60 }
 nginx_sites:
   shop: { server_name: _, default_server: true, locations: { /: { proxy_pass: "http://shop-web" } } }
 "#;
+
+/// For releases that are meant to be sick: their health is waited for no longer than this.
+pub const SICK: &str = "app_processes:
+  web: { command: python3 server.py $PORT, port: 8000, health: { path: /health, timeout: 8 }, drain: 5, stop_timeout: 5 }
+  worker: { command: node worker.js, startsecs: 1, stop_timeout: 5 }
+";
 
 /// With a database on the first host, in which the other hosts work, too.
 const DATABASE: &str = r#"
@@ -142,6 +148,11 @@ impl Shop {
     /// The same text, once for each host.
     pub fn each(&self, text: &str) -> Vec<String> {
         vec![text.to_string(); self.machines.len()]
+    }
+
+    /// Runs a shell script on each host, which must succeed.
+    pub fn sh(&self, script: &str) {
+        self.machines.iter().for_each(|machine| drop(machine.sh(script)));
     }
 
     /// What each host answers through its nginx.

@@ -68,12 +68,14 @@ fn releases_come_from_a_repository_over_ssh_and_https_with_a_database() {
 
     // Over HTTPS, from a server that only these hosts trust.
     forge::trust(&shop, &forge);
+    shop.project.file(".gitmodules", "");
     shop.commit("two");
     shop.git(&["tag", "v2"]);
     shop.git(&["push", "-q", "origin", "main", "v2"]);
     shop.settings("app_repo: https://forge.test/shop.git\n");
     let two = deploy(&shop, &["--git-version", "v2"]);
     assert!(two.stdout.contains("1 new commit") && two.stdout.contains("version two"), "{two}");
+    assert!(two.stdout.contains("it names submodules (.gitmodules), whose files no release gets"), "{two}");
     assert_eq!(shop.answers("/"), shop.each("two"));
     let same = deploy(&shop, &["git_version=main"]);
     assert!(same.stdout.contains("0 changes"), "{same}");
@@ -113,8 +115,20 @@ fn releases_come_from_here_and_from_archives() {
     // From an address: a web server beside this test.
     shop.commit("three");
     let bytes = std::fs::read(archive(&shop, "three.tar.gz")).expect("an archive");
+    let sum = hoist::shell::sha256(&bytes);
     let address = super::web::serve(move |_| super::web::Answer::Bytes(200, bytes.clone()));
-    let three = deploy(&["--archive", &format!("{address}/shop/three.tar.gz?token={CANARY}")]);
+    let place = format!("{address}/shop/three.tar.gz?token={CANARY}");
+    let altered = deploy(&["--archive", &place]);
+    assert!(altered.status == 1 && altered.stderr.contains("can be altered on the way"), "{altered}");
+    shop.machines[1].sh("echo three >/etc/shop-sick");
+    let sick = deploy(&["--archive", &place, "--sha256", &sum]);
+    assert!(
+        sick.status == 3 && sick.stdout.contains("/shop/three.tar.gz?...") && sick.stdout.contains(&format!("--sha256={sum}")),
+        "{sick}"
+    );
+    assert!(!format!("{sick}").contains(CANARY), "{sick}");
+    shop.machines[1].sh("rm /etc/shop-sick");
+    let three = deploy(&["--archive", &place, "--sha256", &sum]);
     assert_eq!((three.status, shop.answers("/")), (0, shop.each("three")), "{three}");
     let listed = shop.hoist(&["releases", "env=test"]);
     assert!(listed.stdout.contains("three.tar.gz") && !format!("{three}{listed}").contains(CANARY), "{three}{listed}");

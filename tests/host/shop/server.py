@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,12 +11,17 @@ VERSION = open("VERSION").read().strip()
 DATABASE = os.environ.get("DATABASE_URL")
 
 
-def sick():
-    """/etc/shop-sick names the versions that are not well on this host."""
+def named(ill):
+    """/etc/shop-sick names the versions that are not well on this host, /etc/shop-mortal those that die soon."""
     try:
-        return VERSION in open("/etc/shop-sick").read().split()
+        return VERSION in open(f"/etc/shop-{ill}").read().split()
     except FileNotFoundError:
         return False
+
+
+def die():
+    print(f"{VERSION} is no more", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def items():
@@ -26,7 +32,9 @@ def items():
 
 class Shop(BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path == "/health" and sick():
+        if self.path == "/health" and named("mortal"):
+            threading.Timer(1, die).start()
+        if self.path == "/health" and named("sick"):
             print(f"{VERSION} has no pulse", file=sys.stderr, flush=True)
             return self.answer(500, "sick")
         if self.path == "/health":

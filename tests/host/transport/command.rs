@@ -30,7 +30,7 @@ fn a_command_that_says_nothing_is_waited_for_and_ended() {
     let Some(sshd) = Sshd::start() else { return };
     let pid = sshd.path("pid");
     let target = by(&sshd, &format!("sh -c 'echo $$ > {}; exec sleep 1000'", pid.display()));
-    let patience = Patience::to_connect(Duration::from_millis(500));
+    let patience = Patience::to_connect(Duration::from_secs(3));
     let failure = SshConnection::connect(&target, &sshd.known(), patience).err().expect("nobody answers");
     assert_eq!(failure.cause, Cause::Timeout);
     let pid = fs::read_to_string(pid).expect("it was started");
