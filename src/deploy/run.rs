@@ -136,7 +136,10 @@ impl Work<'_, '_> {
             return true;
         }
         (self.tell)(&format!("migrating on {first}"));
-        let done = self.hook("before_migrate") && self.verb("migrate", std::slice::from_ref(first), false);
+        if !self.hook("before_migrate") {
+            return false;
+        }
+        let done = self.verb("migrate", std::slice::from_ref(first), false);
         if plan.migrates(app) {
             // Half of it may have happened.
             self.note(hosts, State::Migrated);

@@ -47,11 +47,14 @@ pub(super) fn decides(step: &Step) -> Script {
     script
 }
 
-/// Puts a set of this name back when `command` refuses it; the frame `set` has the status [`ROLLED_BACK`] then.
-pub(super) fn check(set: &str, command: &str) -> String {
+/// Puts a set of this name back when `validator`, a text in shell, fails; the frame `set` has the status [`ROLLED_BACK`] then.
+pub(super) fn judge(set: &str, validator: &str) -> String {
     let mut script = Script::new();
-    script.line("hoist_b set; hoist_judge {} {}; hoist_e set $?", &[set, command]);
-    format!("{}{}", *crate::shell::ASIDE, script.text())
+    script.line("hoist_b set; hoist_s=0", &[]);
+    script
+        .line("if [ -d \"$hoist_state/aside/\"{} ] && ! hoist_validates </dev/null >&2; then hoist_refuse {}; hoist_s=$?; fi", &[set, set]);
+    script.line("hoist_e set \"$hoist_s\"", &[]);
+    format!("{}hoist_validates() (\n{validator}\n)\n{}", *crate::shell::ASIDE, script.text())
 }
 
 /// Sets whose handler is not pending are through; what a watchdog needs is not.

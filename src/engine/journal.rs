@@ -33,8 +33,8 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
     script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
     // The process group, for a run that is to be ended: pid (sh) state parent group.
     script.line(
-        "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" >\"$hoist_stage/group\"",
-        &[],
+        "  read -r hoist_1 hoist_2 hoist_3 hoist_4 hoist_group hoist_5 </proc/$$/stat; echo \"$hoist_group\" {} >\"$hoist_stage/group\"",
+        &[id],
     );
     script.append(&switch::leave_none(id)).append(&aside::tidy()).append(&history());
     script.line("fi", &[]);
@@ -91,14 +91,18 @@ pub(super) fn read() -> Script {
 pub(super) const RUNS: i32 = 75;
 
 /// Ends the shell of this run that an earlier line left behind, if no step runs in it: it would hold the lock until the host
-/// finds out that nobody is there any more. The frame `left` says whether a step runs ([`RUNS`]), which is not disturbed.
+/// finds out that nobody is there any more. It begins no further step. The frame `left` says whether one runs ([`RUNS`]), which is
+/// not disturbed.
 pub(super) fn leave(id: &str) -> Script {
     let mut script = Script::new();
     script.line("hoist_b left; hoist_left=0", &[]);
-    script.line("if read -r hoist_1 hoist_2 hoist_3 <\"$hoist_state/journal\" && [ \"$hoist_2\" = {} ]; then", &[id]);
+    // The lock is held, and by this run: what was a group before a boot may be anything now.
+    script.line("if read -r hoist_group hoist_1 <\"$hoist_stage/group\" && [ \"$hoist_1\" = {} ] &&", &[id]);
+    script.line("  ! flock -n \"$hoist_state/lock\" true; then", &[]);
+    script.line("  printf '' >\"$hoist_stage/stop\"", &[]);
     script.line("  case $(tail -n 1 \"$hoist_state/journal\") in", &[]);
-    script.line("    'begin '*) flock -n \"$hoist_state/lock\" true || hoist_left={} ;;", &[&RUNS.to_string()]);
-    script.line("    *) read -r hoist_group <\"$hoist_stage/group\" && hoist_terminate \"-$hoist_group\" ;;", &[]);
+    script.line("    'begin '*) hoist_left={} ;;", &[&RUNS.to_string()]);
+    script.line("    *) hoist_terminate \"-$hoist_group\" ;;", &[]);
     script.line("  esac", &[]);
     script.line("fi 2>/dev/null; hoist_e left \"$hoist_left\"", &[]);
     script
@@ -114,7 +118,7 @@ pub(super) fn stop() -> Script {
 /// Ends the steps that run, at once: everything in the process group that holds the lock, also what does not want to.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();
-    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group <\"$hoist_stage/group\" && hoist_terminate \"-$hoist_group\"", &[]);
+    script.line(": >\"$hoist_stage/stop\"; read -r hoist_group hoist_1 <\"$hoist_stage/group\" && hoist_terminate \"-$hoist_group\"", &[]);
     script
 }
 

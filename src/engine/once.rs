@@ -86,9 +86,9 @@ impl Once {
         }
     }
 
-    /// The leader begins the step of this name.
-    pub fn begin(&self, name: &str) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).at = Some(name.to_string());
+    /// The leader is at the step of this name; `None`: it did not come to begin it.
+    pub fn at(&self, step: Option<&str>) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).at = step.map(str::to_string);
     }
 
     /// The step is done.
@@ -105,10 +105,10 @@ impl Once {
         state.failed += usize::from(failure.is_some_and(|failure| !matches!(failure, HostFailure::Skipped(_))));
         if state.leader.as_deref() == Some(host) {
             state.over |= failure.is_none();
-            state.spoiled = state.at.take().filter(|_| failure.is_some()).map(|step| match failure {
-                Some(HostFailure::Unknown(_)) => format!("`{step}` is done once for all hosts, and may still run on {host}"),
-                _ => format!("`{step}` is done once for all hosts, and failed on {host}"),
-            });
+            if let (Some(step), Some(failure)) = (state.at.take(), failure) {
+                let how = if matches!(failure, HostFailure::Unknown(_)) { "may still run" } else { "failed" };
+                state.spoiled = Some(format!("`{step}` is done once for all hosts, and {how} on {host}"));
+            }
             state.leader = None;
         }
         self.changed.notify_all();
@@ -187,14 +187,18 @@ mod tests {
     fn what_failed_or_may_still_run_is_not_done_again() {
         let interrupt = Interrupt::new();
         let lost = HostFailure::Unknown(crate::transport::Failure::new(crate::transport::Cause::Lost, "gone"));
-        for (failure, how) in [(lost, "may still run"), (HostFailure::Locked(String::new()), "failed")] {
+        for (failure, how) in [(lost, "may still run"), (HostFailure::Reverted(String::new()), "failed")] {
             let once = Once::default();
             once.lead("web1");
             assert_eq!(once.turn("web1", "a", &interrupt), Ok(true));
-            once.begin("the schema is there");
+            once.at(Some("the schema is there"));
             once.leave("web1", Some(&failure));
             let reason = format!("`the schema is there` is done once for all hosts, and {how} on web1");
-            assert_eq!(once.turn("web2", "a", &interrupt), Err(HostFailure::Skipped(reason)));
+            assert_eq!(once.turn("web2", "a", &interrupt), Err(HostFailure::Skipped(reason.clone())));
+            // Nor in the next batch, whose first host leads.
+            once.lead("web3");
+            once.leave("web3", Some(&HostFailure::Skipped(reason.clone())));
+            assert_eq!(once.turn("web4", "a", &interrupt), Err(HostFailure::Skipped(reason)));
         }
     }
 

@@ -168,6 +168,10 @@ impl Session {
     /// The line is gone.
     pub fn stage(&mut self, id: &str, sha256: &str, bytes: &[u8]) -> Result<(), Failure> {
         let mut script = Script::new();
+        if self.watched {
+            // Until the next script is through.
+            script.line("echo $$ >\"$hoist_stage/busy\"", &[]);
+        }
         script.line("hoist_b {}; hoist_file=$hoist_stage/{}", &[id, sha256]);
         script.line(
             "head -c {} | { cat >\"$hoist_file\" || { rm -f \"$hoist_file\"; cat >/dev/null; false; }; }",

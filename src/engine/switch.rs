@@ -8,7 +8,7 @@ use super::host;
 use super::outcome::HostFailure;
 use super::plan::Planned;
 use super::result::{StepResult, StepStatus};
-use super::worker::Worker;
+use super::worker::{RECONNECT, Worker};
 use super::wrap::wrap;
 use super::{Handler, Step, aside};
 use crate::resource::{Change, path};
@@ -51,9 +51,6 @@ const WAYS: &[&str] = &[
 
 /// The units that are ways to a host, or may close one.
 const UNITS: &[&str] = &["ssh", "sshd", "ssh.socket", "nftables", "ufw", "firewalld", "networking", "systemd-networkd", "NetworkManager"];
-
-/// What says who may log in, and in which groups they are.
-const ACCOUNTS: &[&str] = &["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 
 /// What the copies are called on the host.
 const SET: &str = "switch";
@@ -100,8 +97,8 @@ impl Guard {
             return String::new();
         }
         let mut copies = aside::copies(SET, change);
-        for path in ACCOUNTS.iter().filter(|_| is_account(step, &self.user)) {
-            copies.line("hoist_aside {} {} whole", &[SET, path]);
+        if is_account(step, &self.user) {
+            copies.line("hoist_account {}", &[&self.user]);
         }
         self.arm.take().unwrap_or_default() + copies.text()
     }
@@ -181,6 +178,7 @@ impl Worker<'_> {
         head.line("hoist_nonce=undo hoist_pending=$hoist_state/pending hoist_stage=$hoist_state/stage", &[]);
         head.line("if [ \"$1\" = watch ]; then hoist_watch {}; exit; fi", &[&self.orders.confirm.as_secs().max(1).to_string()]);
         head.line("hoist_failed=0; hoist_back switch || hoist_failed=1", &[]);
+        head.line("hoist_account_back || hoist_failed=1", &[]);
         for key in &self.switch.handlers {
             head.line("rm -f \"$hoist_pending/\"{}; rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key), &aside::name(key)]);
         }
@@ -222,6 +220,12 @@ impl Worker<'_> {
     /// The run failed; or there is no way in any more, and the old state is back, or it is not known.
     pub(super) fn settle_ways(&mut self, ran: Result<(), HostFailure>) -> Result<(), HostFailure> {
         if !self.switch.armed {
+            return ran;
+        }
+        if self.switch.results.is_empty() {
+            // The run ended before what the switch is for: it is armed here alone.
+            self.switch = Switch::default();
+            self.line.session.watch(false);
             return ran;
         }
         let due = self.switch.handlers.iter().any(|key| self.report.pending.contains(key));
@@ -272,13 +276,13 @@ impl Worker<'_> {
     /// Has the old state put back, or waits until the host has done so, and looks whether there is a way in again.
     fn put_back(&mut self, why: &str) -> HostFailure {
         let mut script = Script::new();
-        script.line("hoist_b undone; : >\"$hoist_state/switch/now\"; hoist_undone; hoist_e undone $?", &[]);
+        script.line("hoist_b undone; printf '' >\"$hoist_state/switch/now\"; hoist_undone; hoist_e undone $?", &[]);
         let text = format!("{}{}", *SWITCH, script.text());
         let answers = self.ask_within(ANSWER, "hoist_b here; hoist_e here 0").and_then(|_| self.line.session.ask(&text));
         let answers = answers.or_else(|_| {
             // The old line is dead, too: the watchdog acts by itself, and then there is a way in again.
             std::thread::sleep(self.orders.confirm);
-            self.mend()?;
+            self.mend(Some(RECONNECT))?;
             self.line.session.ask(&text)
         });
         let undone = match answers {
@@ -323,7 +327,7 @@ impl Worker<'_> {
     }
 
     /// Asks with a limit: a line that does not answer is not used again.
-    fn ask_within(&mut self, limit: Duration, text: &str) -> Result<Answers, Failure> {
+    pub(super) fn ask_within(&mut self, limit: Duration, text: &str) -> Result<Answers, Failure> {
         let until = Instant::now() + limit;
         let mut tick = || if Instant::now() < until { Ok(()) } else { Err(Failure::new(Cause::Timeout, "no answer in time")) };
         self.line.session.follow(text, &mut |_| {}, &mut tick)

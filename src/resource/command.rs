@@ -110,7 +110,7 @@ impl Kind for Command {
         self.0.undo(reply)
     }
 
-    fn validator(&self) -> Option<&str> {
+    fn validator(&self) -> Option<Script> {
         self.0.validator()
     }
 

@@ -64,7 +64,7 @@ impl Resource for Covered {
         self.inner.undo(reply)
     }
 
-    fn validator(&self) -> Option<&str> {
+    fn validator(&self) -> Option<crate::shell::Script> {
         self.inner.validator()
     }
 

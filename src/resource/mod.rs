@@ -86,8 +86,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Some(change.script).filter(|script| script.blob().is_none())
     }
 
-    /// The command with which it first checks the files that it is about to bring into effect, so that they can be put back.
-    fn validator(&self) -> Option<&str> {
+    /// The command with which it first checks the files that it is about to bring into effect, so that they can be put back; one
+    /// that hangs is given up.
+    fn validator(&self) -> Option<Script> {
         None
     }
 
@@ -114,7 +115,7 @@ pub trait Resource: Send + Sync {
         None
     }
     /// See [`Kind::validator`].
-    fn validator(&self) -> Option<&str> {
+    fn validator(&self) -> Option<Script> {
         None
     }
     /// See [`Kind::probe`].
@@ -143,7 +144,7 @@ impl<K: Kind> Resource for K {
         Kind::undo(self, reply)
     }
 
-    fn validator(&self) -> Option<&str> {
+    fn validator(&self) -> Option<Script> {
         Kind::validator(self)
     }
 

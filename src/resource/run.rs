@@ -132,8 +132,14 @@ impl Run {
     }
 
     /// See [`super::Kind::validator`].
-    pub fn validator(&self) -> Option<&str> {
-        self.validate.as_deref()
+    pub fn validator(&self) -> Option<Script> {
+        let command = self.validate.as_ref()?;
+        let mut script = Script::new();
+        if let Some(folder) = &self.chdir {
+            script.line("cd -- {} || exit", &[folder]);
+        }
+        script.line("timeout 60 sh -c {}", &[command]);
+        Some(script)
     }
 
     /// Runs it if it is needed, whatever a check says: the files are the old ones again.
@@ -144,7 +150,7 @@ impl Run {
 
     /// Runs it if it is needed.
     pub fn plan(&self, reply: &Reply) -> Result<Option<Change>, Unreadable> {
-        self.change(reply, self.validator())
+        self.change(reply, self.validate.as_deref())
     }
 
     fn change(&self, reply: &Reply, validator: Option<&str>) -> Result<Option<Change>, Unreadable> {

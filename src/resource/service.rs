@@ -107,8 +107,11 @@ impl Kind for Service {
         Some(script)
     }
 
-    fn validator(&self) -> Option<&str> {
-        self.args.validate.as_deref()
+    fn validator(&self) -> Option<Script> {
+        let command = self.args.validate.as_ref()?;
+        let mut script = Script::new();
+        script.line("timeout 60 sh -c {}", &[command]);
+        Some(script)
     }
 
     fn probe(&self, probe: &mut Probe) {

@@ -95,7 +95,7 @@ impl Kind for Shell {
         self.0.undo(reply)
     }
 
-    fn validator(&self) -> Option<&str> {
+    fn validator(&self) -> Option<Script> {
         self.0.validator()
     }
 

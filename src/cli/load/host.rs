@@ -7,8 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::Project;
 use crate::diagnostic::Diagnostics;
 use crate::project::{
-    Config, Connection, Definition, Environment, Given, Host, Inventory, Layer, Library, Role, RoleScope, Scope, Variables, config,
-    magic_variables,
+    Connection, Definition, Environment, Given, Host, Layer, Library, Role, RoleScope, Scope, Variables, magic_variables,
 };
 use crate::yaml::Node;
 
@@ -32,10 +31,11 @@ impl SiteHost {
         library: &Library,
         roles: &[Role],
         host: &Host,
+        role_names: &[String],
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let variables = environment.variables(&host.name);
-        let fixed = magic(project, environment, &host.name);
+        let fixed = magic(environment, &host.name, role_names);
         let connection = {
             let role = Role::empty();
             let scope = RoleScope::new(&project.templates, library, &role, given(&variables), fixed.clone());
@@ -63,21 +63,9 @@ pub(super) fn given(variables: &Variables) -> BTreeMap<String, Given<'_>> {
 }
 
 /// What hoist itself says of a host.
-fn magic(project: &Project, environment: &Environment, host: &str) -> Map<String, Json> {
+fn magic(environment: &Environment, host: &str, role_names: &[String]) -> Map<String, Json> {
     let mut magic = magic_variables(&environment.inventory, host);
     magic.insert("env".to_string(), environment.name.clone().into());
-    magic.insert("role_names".to_string(), role_names(&project.config, &environment.inventory, host).into());
+    magic.insert("role_names".to_string(), role_names.into());
     magic
-}
-
-/// The roles that hoist.yml gives a host, each once, in their order.
-fn role_names(config: &Config, inventory: &Inventory, host: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let is_for = |play: &&config::Play| play.hosts.hosts(inventory).is_ok_and(|hosts| hosts.iter().any(|one| one.name == host));
-    for used in config.plays.iter().filter(is_for).flat_map(|play| &play.roles) {
-        if !names.contains(&used.name) {
-            names.push(used.name.clone());
-        }
-    }
-    names
 }

@@ -1,5 +1,6 @@
 //! An environment of a project, with the hosts that are meant.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::host::{SiteHost, given};
@@ -57,8 +58,10 @@ impl Site {
         one_application(&plays, problems);
         let plays: Vec<Play> = plays.into_iter().map(|(_, play)| play).collect();
         let meant = environment.inventory.hosts().iter().filter(|host| selected.contains(&host.name));
+        let names = role_names(&plays);
+        let names = |host: &str| names.get(host).map(Vec::as_slice).unwrap_or_default();
         let hosts: Vec<SiteHost> =
-            meant.filter_map(|host| SiteHost::read(project, &environment, &library, &roles, host, problems)).collect();
+            meant.filter_map(|host| SiteHost::read(project, &environment, &library, &roles, host, names(&host.name), problems)).collect();
         twins::check(&environment.inventory, &hosts, problems);
         Some(Self { environment, library, roles, hosts, plays, become_password: None })
     }
@@ -108,6 +111,22 @@ impl Site {
             remembered: memory::recall(&host.name, &host.connection),
         }
     }
+}
+
+/// The roles that each host gets, each once, in their order.
+fn role_names(plays: &[Play]) -> BTreeMap<String, Vec<String>> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for play in plays {
+        for host in &play.hosts {
+            let all = names.entry(host.clone()).or_default();
+            for call in &play.roles {
+                if !all.contains(&call.role.name) {
+                    all.push(call.role.name.clone());
+                }
+            }
+        }
+    }
+    names
 }
 
 /// The names of the hosts that are meant; `None` when that is none.

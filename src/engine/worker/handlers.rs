@@ -1,11 +1,16 @@
 //! The handlers of a play: those that an earlier run left behind first, those that were notified at its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Worker, add};
 use crate::engine::plan::Planned;
+use crate::engine::wrap::wrap;
 use crate::engine::{Handler, HostFailure, Step, StepStatus};
 use crate::engine::{aside, journal};
+
+/// How long a validator may take that is asked when a run ends early, and what it refuses to go back.
+const JUDGE: Duration = Duration::from_secs(90);
 
 impl Worker<'_> {
     /// Runs steps, and the handlers that are due before and behind them.
@@ -74,9 +79,16 @@ impl Worker<'_> {
         }
         for handler in handlers {
             let ours = self.members.iter().any(|(_, sets)| sets.contains(&handler.key)) && self.report.pending.contains(&handler.key);
-            for command in handler.steps.iter().filter_map(|step| step.resource.validator()).filter(|_| ours) {
-                let asked = self.ask(&aside::check(&aside::name(&handler.key), command));
-                let Some(answer) = asked.ok().and_then(|mut answers| answers.remove("set")) else { return failure };
+            if !ours {
+                continue;
+            }
+            // As it would run now, if it would.
+            let Ok(planned) = self.planned(&handler.steps, 0) else { return failure };
+            let nonce = self.line.session.nonce().clone();
+            let runs = planned.iter().filter(|planned| planned.verdict.change().is_some()).map(|planned| &handler.steps[planned.step]);
+            for (step, script) in runs.filter_map(|step| Some((step, step.resource.validator()?))).collect::<Vec<_>>() {
+                let text = aside::judge(&aside::name(&handler.key), &wrap(&script, None, &step.environment, &nonce));
+                let Some(answer) = self.ask_within(JUDGE, &text).ok().and_then(|mut answers| answers.remove("set")) else { return failure };
                 if answer.status == aside::ROLLED_BACK {
                     self.rolled_back(&handler.key);
                 }

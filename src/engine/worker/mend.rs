@@ -9,14 +9,21 @@ use crate::shell::Answer;
 use crate::transport::{Cause, Failure};
 
 /// How long a line that broke is tried again.
-const RECONNECT: Duration = Duration::from_secs(60);
+pub(in crate::engine) const RECONNECT: Duration = Duration::from_secs(60);
 
 /// How often it is asked whether a step still runs, in seconds.
 const ASK_AGAIN: u64 = 2;
 
 impl Worker<'_> {
-    /// Connects again, waits until the step that runs is through, takes the lock back; the journal of this run.
-    pub(in crate::engine) fn mend(&mut self) -> Result<String, Failure> {
+    /// Connects again, waits until the step that runs is through (no longer than `limit`, if there is one), takes the lock back; the
+    /// journal of this run. When that fails, the lock is not ours any more.
+    pub(in crate::engine) fn mend(&mut self, limit: Option<Duration>) -> Result<String, Failure> {
+        let mended = self.come_back(limit);
+        self.prepared &= mended.is_ok();
+        mended
+    }
+
+    fn come_back(&mut self, limit: Option<Duration>) -> Result<String, Failure> {
         let started = Instant::now();
         loop {
             let attempt = (self.wires.reconnect)()
@@ -24,7 +31,7 @@ impl Worker<'_> {
                 .and_then(|(line, _)| {
                     self.line = line;
                     self.line.session.watch(self.switch.armed());
-                    self.lock_again()?;
+                    self.lock_again(limit.map(|limit| started + limit))?;
                     let answers = self.line.session.ask(journal::read().text())?;
                     Ok(answers.get("journal").map(Answer::text).unwrap_or_default())
                 });
@@ -40,13 +47,14 @@ impl Worker<'_> {
 
 impl Worker<'_> {
     /// Takes the lock back from the shell that the broken line left behind, when the step that runs there is through.
-    fn lock_again(&mut self) -> Result<(), Failure> {
+    fn lock_again(&mut self, until: Option<Instant>) -> Result<(), Failure> {
         loop {
             let answers = self.line.session.ask(journal::leave(&self.id).text())?;
             let runs = answers.get("left").is_some_and(|answer| answer.status == journal::RUNS);
             match self.lock(ASK_AGAIN) {
                 Ok(()) => return Ok(()),
-                Err(HostFailure::Locked(_)) if runs => {}
+                Err(HostFailure::Locked(_)) if runs && until.is_none_or(|until| Instant::now() < until) => {}
+                Err(HostFailure::Locked(_)) if runs => return Err(Failure::new(Cause::Lost, "the step still runs on the host")),
                 Err(HostFailure::Locked(who)) => return Err(Failure::new(Cause::Lost, format!("another run holds the lock now: {who}"))),
                 Err(HostFailure::Unknown(failure) | HostFailure::Unreachable(failure)) => return Err(failure),
                 Err(_) => return Err(Failure::new(Cause::Interrupted, "the step still runs on the host")),
@@ -57,7 +65,7 @@ impl Worker<'_> {
     /// Asks something that may be asked twice. A line that is found broken then is mended: nothing was running.
     pub(in crate::engine) fn mended<T>(&mut self, ask: impl Fn(&mut Self) -> Result<T, Failure>) -> Result<T, HostFailure> {
         let answer = match ask(self) {
-            Err(failure) if self.prepared && failure.cause == Cause::Lost => match self.mend() {
+            Err(failure) if self.prepared && failure.cause == Cause::Lost => match self.mend(None) {
                 Ok(_) => ask(self),
                 Err(again) => Err(failure.remedy(format!("the line could not be mended: {}", again.message))),
             },

@@ -6,6 +6,8 @@ mod mend;
 mod steps;
 mod verbs;
 
+pub(super) use mend::RECONNECT;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

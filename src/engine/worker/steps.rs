@@ -46,9 +46,6 @@ impl Worker<'_> {
                 return Err(HostFailure::Plan(failed));
             }
             let batch: Vec<&Planned> = plan[..end].iter().filter(|planned| planned.verdict.change().is_some()).collect();
-            if once.is_some() && !batch.is_empty() {
-                self.once.begin(&steps[next].name);
-            }
             let of = through + plan.iter().filter(|planned| planned.verdict.unsure() || planned.verdict.change().is_some()).count();
             let (results, lost) = if batch.is_empty() { (Vec::new(), None) } else { self.batch(steps, &batch, (through, of))? };
             through += results.len();
@@ -92,7 +89,7 @@ impl Worker<'_> {
     }
 
     /// Plans the steps from number `next` on, for the host as it is now.
-    fn planned(&mut self, steps: &[Step], next: usize) -> Result<Vec<Planned>, HostFailure> {
+    pub(super) fn planned(&mut self, steps: &[Step], next: usize) -> Result<Vec<Planned>, HostFailure> {
         let left: Vec<&Step> = steps[next..].iter().collect();
         let reply = self.mended(|worker| host::probe(&mut worker.line.session, &left))?;
         Ok(plan(left.into_iter().enumerate().map(|(at, step)| (next + at, step)), reply))
@@ -148,16 +145,22 @@ impl Worker<'_> {
             }
             deadlines.watch()
         };
-        Ok(match apply::run(session, steps, (count, batch), (guard, deadlines), progress, &*self.wires.event, &mut tick) {
+        let step = batch.first().map(|planned| &steps[planned.step]).filter(|step| step.once.is_some());
+        step.iter().for_each(|step| self.once.at(Some(&step.name)));
+        let ran = match apply::run(session, steps, (count, batch), (guard, deadlines), progress, &*self.wires.event, &mut tick) {
             Ok(results) => (results, None),
             Err((results, _)) if interrupt.level() > 1 => {
                 (results, Some(Failure::new(Cause::Interrupted, "the step that ran was ended at once, so it may be half done")))
             }
-            Err((results, failure)) => match self.mend() {
+            Err((results, failure)) => match self.mend(None) {
                 Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
                 Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
             },
-        })
+        };
+        if step.is_some() && ran.0.is_empty() {
+            self.once.at(None);
+        }
+        Ok(ran)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A host whose verbs come one by one, led by a crew.
 
+use super::mend::RECONNECT;
 use super::{Orders, Worker};
 use crate::engine::{HostFailure, PlayPreview, PlaySteps, Step, host, plan};
 
@@ -35,6 +36,6 @@ impl<'a> Worker<'a> {
     pub(in crate::engine) fn revive(&mut self, orders: &'a Orders<'a>) {
         self.orders = orders;
         let lost = matches!(self.report.failure, Some(HostFailure::Unknown(_)));
-        self.over = lost && self.mend().is_err();
+        self.over = lost && self.mend(Some(RECONNECT)).is_err();
     }
 }

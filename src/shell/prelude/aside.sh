@@ -77,11 +77,9 @@ hoist_back() {
   rm -rf "$hoist_state/aside/$1"
 }
 
-# hoist_judge SET COMMAND: puts a set back when the command fails with it, or has nothing to say for a minute; 76 then.
-hoist_judge() {
-  [ -d "$hoist_state/aside/$1" ] || return 0
-  if timeout 60 sh -c "$2" </dev/null >&2; then return 0; fi
-  printf '`%s` fails with what was changed, so that is put back\n' "$2" >&2
+# hoist_refuse SET: puts a set back that its validator refused; 76 then.
+hoist_refuse() {
+  echo 'what was changed is refused, so it is put back' >&2
   hoist_back "$1" || return 1
   return 76
 }

@@ -28,12 +28,31 @@ hoist_arm() {
   printf '%s\n' "$1" >"$hoist_state/switch/run"
   sync "$hoist_state/switch/new"
   mv -T "$hoist_state/switch/new" "$hoist_state/switch/undo"
-  hoist_in_time "$1" || return 1
+  hoist_in_time "$1" || { rm -f "$hoist_state/switch/undo"; return 1; }
   if ! hoist_armed; then
     hoist_state=$hoist_state hoist_user=$hoist_user setsid /bin/sh "$hoist_state/switch/undo" watch \
       </dev/null >/dev/null 2>&1 4<&- 5>&- 6>&- 9>&- &
     echo $! >"$hoist_state/switch/pid"
   fi
+}
+
+# hoist_account USER: keeps who this user is. Only that is put back: other users may come in the same run.
+hoist_account() {
+  [ ! -e "$hoist_state/switch/account" ] || return 0
+  { getent passwd "$1" && getent shadow "$1" && getent group | sed -n "s/^\([^:]*\):[^:]*:[^:]*:\(.*,\)\{0,1\}$1\(,.*\)\{0,1\}\$/\1/p" | paste -s -d ,; } >"$hoist_state/switch/account.new"
+  mv -T "$hoist_state/switch/account.new" "$hoist_state/switch/account"
+}
+
+# hoist_account_back: makes that user what it was: number of its group, home, shell, password, end, groups.
+hoist_account_back() {
+  [ -e "$hoist_state/switch/account" ] || return 0
+  {
+    IFS=: read -r hoist_1 hoist_2 hoist_3 hoist_group hoist_4 hoist_home hoist_shell
+    IFS=: read -r hoist_1 hoist_hash hoist_2 hoist_3 hoist_4 hoist_5 hoist_6 hoist_end hoist_rest
+    read -r hoist_groups
+  } <"$hoist_state/switch/account"
+  usermod -g "$hoist_group" -d "$hoist_home" -s "$hoist_shell" -p "$hoist_hash" -e "$hoist_end" -G "$hoist_groups" "$hoist_1" || return 1
+  printf 'put back: the user %s\n' "$hoist_1" >&2
 }
 
 # hoist_watch SECONDS: waits until nothing was done for so long, and puts the old state back. A run that works says so.
