@@ -25,7 +25,7 @@ demo-down: ## takes the demo's host away
 test: ## everything: format, lints, unit, case, CLI and host tests; installs what it misses
 	@tests/run
 
-slow: ## the tests that take minutes each (a Python built from source)
+slow: ## the tests that take many minutes each (20 deploys at full speed)
 	cargo test --locked --test host -- --ignored
 	HOIST_EVERY_PLACE=1 cargo test --locked --test host -- points:: --nocapture
 

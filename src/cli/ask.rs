@@ -1,6 +1,7 @@
 //! The question before anything is changed.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnostic::Diagnostic;
 use crate::secret::Secret;
@@ -10,13 +11,24 @@ pub fn possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Whether a question is open.
+static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether a question is open: then nothing is begun, and who interrupts wants to leave.
+pub fn is_open() -> bool {
+    OPEN.load(Ordering::SeqCst)
+}
+
 /// Asks, and reads a line. `None` when the input ends.
 pub fn line(question: &str) -> Option<String> {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{question} ");
     let _ = stderr.flush();
     let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+    OPEN.store(true, Ordering::SeqCst);
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    OPEN.store(false, Ordering::SeqCst);
+    let read = read.ok()?;
     if read == 0 {
         // Nobody typed the end of the line.
         let _ = writeln!(stderr);

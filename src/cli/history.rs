@@ -13,7 +13,8 @@ pub struct Args {
     words: Words,
     #[command(flatten)]
     hosts: Hosts,
-    /// Check that no line was changed or taken away: each carries the hash of the one before
+    /// Check that no line was changed or taken out: each carries the hash of the one before. What was cut off at the end, or all
+    /// of it, is not missed
     #[arg(long)]
     verify: bool,
     /// The last so many runs of each host
@@ -22,7 +23,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let (mut rows, mut code) = (Vec::new(), ExitCode::Done);
+    let (mut rows, mut code, mut lines) = (Vec::new(), ExitCode::Done, 0);
     for (host, answer) in look::look(&args.words, &args.hosts, &history::script())? {
         let entries = match answer {
             Ok(answers) => history::read(&answers.get("history").map(crate::shell::Answer::text).unwrap_or_default()),
@@ -32,9 +33,12 @@ pub fn run(args: &Args) -> Outcome {
                 continue;
             }
         };
-        if args.verify && entries.iter().any(|entry| !entry.linked) {
+        let broken = entries.iter().filter(|entry| !entry.linked).map(|entry| entry.time.as_str()).collect::<Vec<_>>();
+        if args.verify && !broken.is_empty() {
+            report::note(&format!("{host}: the line before was changed or is gone: {}", broken.join(", ")));
             code = ExitCode::HostFailed;
         }
+        lines += entries.len();
         let from = entries.len().saturating_sub(args.last);
         rows.extend(entries.into_iter().skip(from).map(|entry| {
             let result = if args.verify && !entry.linked {
@@ -47,5 +51,8 @@ pub fn run(args: &Args) -> Outcome {
     }
     rows.sort();
     report::table(&["TIME", "HOST", "WHO", "COMMAND", "RESULT"], rows);
+    if args.verify && matches!(code, ExitCode::Done) {
+        report::note(&format!("each of {lines} lines follows from the one before it"));
+    }
     Ok(code)
 }

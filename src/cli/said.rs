@@ -3,16 +3,22 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::ExitCode;
+use super::{ExitCode, ask};
 use crate::engine::Interrupt;
 use crate::report;
 use crate::shell::quote;
 
-/// Ctrl-C, SIGTERM and SIGHUP from here on: the first ends the run after the steps that run, the second at once.
+/// Ctrl-C, SIGTERM and SIGHUP from here on: the first ends the run after the steps that run, the second at once. While a
+/// question is open, the first does.
 pub fn interrupt() -> &'static Interrupt {
     static INTERRUPT: Interrupt = Interrupt::new();
     let said = ctrlc::set_handler(|| {
         INTERRUPT.raise();
+        if ask::is_open() {
+            report::note("\ninterrupted: nothing was changed");
+            report::leave();
+            std::process::exit(ExitCode::Interrupted as i32);
+        }
         match INTERRUPT.level() {
             1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
             2 => report::note("\nending the steps that run"),

@@ -2,7 +2,7 @@
 //! A failure before the switch leaves the live release untouched; one after it puts every host back.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::app::App;
 use super::hooks;
@@ -73,6 +73,7 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
 fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
     let mut begun: Vec<String> = Vec::new();
     let mut switched: Vec<String> = Vec::new();
+    let mut first: Option<Instant> = None;
     let mut spread = Duration::ZERO;
     let mut rest = hosts;
     for size in work.plan.rolling.sizes(hosts.len()) {
@@ -85,7 +86,8 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
         (work.tell)(&format!("switching {}", batch.join(", ")));
         switched.extend(batch.iter().cloned());
         let live = work.verb("switch", batch, false);
-        spread = spread.max(work.crew.spread(batch));
+        let last = Instant::now();
+        spread = last - *first.get_or_insert_with(|| last.checked_sub(work.crew.spread(batch)).unwrap_or(last));
         work.note(batch, State::Live);
         // The check goes through the site, so the page must be gone.
         if !live || !work.lift(batch) || !work.verb("check", batch, true) || !work.hook("after_switch") {

@@ -64,6 +64,12 @@ fn is_way(changed: &str) -> bool {
     WAYS.iter().any(below) || (path::name(changed) == "authorized_keys" && changed.contains("/.ssh/"))
 }
 
+/// Whether it changes a folder above the keys of a user, which sshd wants to be his. A home folder is not put aside as a whole.
+fn is_above_keys(changed: &str, stays: bool) -> bool {
+    let home = changed == "/root" || changed.strip_prefix("/home/").is_some_and(|name| !name.is_empty() && !name.contains('/'));
+    path::name(changed) == ".ssh" || home && stays
+}
+
 /// Whether it changes the account that `user` logs in with.
 fn is_account(step: &Step, user: &str) -> bool {
     step.resource.kind() == "user" && step.resource.subject() == user
@@ -76,7 +82,9 @@ fn is_unit(step: &Step) -> bool {
 
 /// Whether it changes a way to the host, for `user`, who logs in there.
 fn is_guarded(step: &Step, change: &Change, user: &str) -> bool {
-    is_account(step, user) || is_unit(step) || change.after.iter().any(|(path, _)| is_way(path))
+    is_account(step, user)
+        || is_unit(step)
+        || change.after.iter().any(|(path, after)| is_way(path) || is_above_keys(path, after.stat.is_some()))
 }
 
 /// What a batch must know of the switch.

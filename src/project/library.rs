@@ -71,10 +71,19 @@ impl Library {
         let relative = PathBuf::from("roles").join(name).join("role.yml");
         let Some(source) = self.source(&relative, || ROLES.get_file(Path::new(name).join("role.yml")))? else {
             let known: Vec<String> = self.roles().into_iter().map(|(name, _)| name).collect();
-            return Err(Diagnostic::error(format!("there is no role `{name}`"))
-                .label(span, format!("neither {} nor a built-in role", relative.display()))
-                .suggest(name, known.iter().map(String::as_str))
-                .into());
+            let error = Diagnostic::error(format!("there is no role `{name}`"))
+                .label(span, format!("neither {} nor a built-in role", relative.display()));
+            // As Ansible has them.
+            let theirs = relative.with_file_name("tasks").join("main.yml");
+            return Err(match self.root.join(&theirs).exists() {
+                true => error.help(format!(
+                    "the tasks of {} go under `provision:` in {}, those of handlers under `handlers:`, defaults under `inputs:`",
+                    theirs.display(),
+                    relative.display()
+                )),
+                false => error.suggest(name, known.iter().map(String::as_str)),
+            }
+            .into());
         };
         Role::read(name, &source)
     }

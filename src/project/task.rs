@@ -164,6 +164,10 @@ pub fn manner(node: &Node) -> Result<Manner, Diagnostics> {
     let mut problems = Diagnostics::new();
     let become_ = node.get("become").and_then(|node| problems.take(crate::yaml::from_node::<bool>(node)));
     let tags = node.get("tags").and_then(|node| problems.take(names(node, "tags"))).unwrap_or_default();
+    for (_, span) in tags.iter().filter(|(tag, _)| tag == "never") {
+        let error = Diagnostic::error("the tag `never` keeps nothing from running here").at(span);
+        problems.push(error.help("write the task under a verb of its own, such as `wipe:`, and run it with `hoist run wipe`"));
+    }
     if let Some(environment) = node.get("environment")
         && !matches!(environment.value, Value::Mapping(_) | Value::String(_))
     {

@@ -90,6 +90,8 @@ impl Write<'_> {
             Some(stat) => match stat.kind {
                 FileKind::File if now.sha256.as_ref() == Some(&self.content.sha256()) => Ok(self.access.plan(self.path, now)),
                 FileKind::File | FileKind::Link => Ok(Some(self.change(now, Action::Update))),
+                FileKind::Directory => Err(Unreadable::new(format!("`{}` is a directory, a file is expected", self.path))
+                    .help(format!("to put the file into it, end the path with a slash: `{}/`", self.path))),
                 _ => Err(Unreadable::new(format!("`{}` is a {}, a file is expected", self.path, stat.kind.name()))
                     .help("remove it with a `file` task first (`state: absent`) if it may go")),
             },

@@ -31,7 +31,7 @@ fn evil() -> Vec<u8> {
 }
 
 /// What runs a line of shell in the project, `hoist` in it, in a terminal of its own.
-fn terminal(project: &Project, line: &str) -> Command {
+pub fn terminal(project: &Project, line: &str) -> Command {
     let mut command = Command::new("script");
     command
         .args(["-qec", line, "/dev/null"])

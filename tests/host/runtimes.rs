@@ -134,9 +134,8 @@ fn pyenv_installs_stand_in_versions_side_by_side_and_a_failed_build_leaves_nothi
     assert_eq!(machine.sh("ls -A /home/shop/.pyenv/versions"), "9.9.2\n", "nothing of it is left");
 }
 
-/// Minutes of compiling: `make slow`. The source is Debian's, whose archive is the one that pyenv knows the sum of.
+/// The source is Debian's, whose archive is the one that pyenv knows the sum of.
 #[test]
-#[ignore = "builds a Python for some minutes: make slow"]
 fn pyenv_builds_a_python_from_source() {
     let Some(machine) = Machine::up() else { return };
     serve(&machine);

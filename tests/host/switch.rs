@@ -78,7 +78,12 @@ fn a_probe_that_takes_long_is_no_silence() {
 fn an_account_and_a_service_that_lets_us_in_are_put_back() {
     let Some(machine) = Machine::up() else { return };
     let accounts = machine.sh("getent passwd deploy; getent shadow deploy; id deploy");
-    for task in ["user: { name: deploy, shell: /usr/sbin/nologin }", "service: { name: ssh, state: stopped }"] {
+    for task in [
+        "user: { name: deploy, shell: /usr/sbin/nologin }",
+        "service: { name: ssh, state: stopped }",
+        "file: { path: /home/deploy/.ssh, state: absent }",
+        "file: { path: /home/deploy, state: directory, owner: www-data }",
+    ] {
         let project =
             project(&machine, &format!("provision:\n  - name: out\n    {task}\n  - copy: {{ dest: /etc/other, content: x }}\n"), REFUSED);
         let run = project.hoist(&["provision", "env=test", "--yes"]);

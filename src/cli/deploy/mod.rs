@@ -78,8 +78,10 @@ pub fn run(args: &Args) -> Outcome {
     let ground = Ground::load(&words, &args.hosts)?;
     let rolling = match args.serial.as_deref().map(Size::parse) {
         None => ground.rolling(),
+        Some(None | Some(Size::Count(0) | Size::Percent(0))) => {
+            return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into());
+        }
         Some(Some(size)) => Rolling { serial: vec![size], ..ground.rolling() },
-        Some(None) => return Err(Diagnostic::error("`--serial` takes a number of hosts or a share of them, such as 2 or 30%").into()),
     };
     if args.archive.is_some() && args.words.words.iter().any(|word| word.starts_with("git_version=")) {
         return Err(Diagnostic::error("`git_version=` and `--archive` exclude each other")

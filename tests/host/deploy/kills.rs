@@ -1,11 +1,13 @@
 //! Whatever is killed, cut or full, at whatever moment: `current` leads to a complete release, the site answers, and the
 //! next deploy works.
 
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use super::requests::Customers;
 use super::shop::Shop;
 use crate::machine::{UNTIL_GO, testhost};
+use crate::output::terminal;
 
 /// Quick processes: the moments count here, and there are many.
 const QUICK: &str = "app_migrate: 'true'
@@ -272,4 +274,30 @@ fn a_disk_that_fills_while_a_release_is_made_leaves_what_was_live() {
     shop.settings(QUICK);
     shop.deploy("three");
     shop.is_tidy();
+}
+
+// P02
+#[test]
+fn who_interrupts_a_question_leaves_and_nothing_is_changed() {
+    let Some(shop) = Shop::up(1) else { return };
+    shop.deploy("one");
+    shop.commit("two");
+    let before = shop.machines[0].sh("readlink /srv/shop/current; cat /var/lib/hoist/apps/shop/ledger /var/lib/hoist/history.log");
+    let line = format!("{} deploy env=test --from-local", env!("CARGO_BIN_EXE_hoist"));
+    let mut child = terminal(&shop.project, &line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&said).contains("Go on with this deploy?") {
+        output.read_exact(&mut byte).expect("it asks");
+        said.extend(byte);
+    }
+    // What is typed into the terminal of `script`: Ctrl-C.
+    child.stdin.take().expect("a pipe").write_all(b"\x03").expect("it reads");
+    output.read_to_end(&mut said).expect("it ends");
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("interrupted: nothing was changed"), "{said}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said}");
+    let after = shop.machines[0].sh("readlink /srv/shop/current; cat /var/lib/hoist/apps/shop/ledger /var/lib/hoist/history.log");
+    assert_eq!(after, before);
 }
