@@ -137,6 +137,10 @@ pub fn words(words: &[String], problems: &mut Diagnostics) -> Vec<Definition> {
         start += word.len() + 1;
         let Some((name, text)) = word.split_once('=') else {
             let error = Diagnostic::error(format!("`{}` sets no variable", word.escape_debug())).at(&span);
+            let error = match word.contains('/') {
+                true => error.help(format!("if it belongs to the option in front of it, write `=` between them: `--from-local={word}`")),
+                false => error,
+            };
             problems.push(error.help("write `name=value`; the environment is named by `env=`, hosts by `--limit`"));
             continue;
         };

@@ -141,7 +141,12 @@ fn migrations(app: &App, plan: &Plan) -> String {
 pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> String {
     let what = escape(format!("{}  {}", plan.id, plan.version.name()));
     match outcome {
-        None => format!("{}: 0 changes, {what} is live already, {}\n", paint(BOLD, count(plan.done.len(), "host")), time(elapsed)),
+        None => {
+            // Whoever forgot to commit sees it here.
+            let from = plan.archive.iter().filter(|archive| !archive.from.is_empty());
+            let from: String = from.map(|archive| format!("from {}\n", escape(&archive.from))).collect();
+            format!("{}: 0 changes, {what} is live already, {}\n{from}", paint(BOLD, count(plan.done.len(), "host")), time(elapsed))
+        }
         Some(Outcome::Live(spread)) => {
             let several = plan.hosts.len() > 1;
             let switch = if several { format!("; all hosts switched within {} ms", spread.as_millis()) } else { String::new() };

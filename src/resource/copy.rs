@@ -27,7 +27,7 @@ use crate::project::{Asset, Scope};
 ///
 /// When `src` is a folder of the project, all files in it are copied: into `dest` when `src` ends with `/`, else into a
 /// folder of the same name below `dest`. Folders that are missing are made; other files in them are left alone.
-/// Up to 32 MiB: for more, use `git` or `unarchive`.
+/// Up to 32 MiB: for more, use `git`, or a command that fetches it.
 ///
 /// Differs from Ansible: `dest` names the file itself, or ends with `/` for a file of the same name in that folder;
 /// what is right is not guessed from what the host has. A link at `dest` is replaced by the file. `mode: preserve` is unknown:

@@ -70,7 +70,9 @@ pub fn here(folder: &Path, app: &App) -> Result<Here, Diagnostic> {
         GitRef::Commit(name) | GitRef::Short(name) | GitRef::Full(name) => name,
     };
     let top = git(&["rev-parse", "--show-toplevel"])?;
-    let commit = git(&["rev-parse", "--verify", "--end-of-options", &format!("{name}^{{commit}}")])?;
+    let commit = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")]).map_err(|_| {
+        Diagnostic::error(format!("`{name}` is no commit of {top}")).help("is it spelled as `git branch -a` and `git tag` spell it?")
+    })?;
     Ok(Here { name, commit, top })
 }
 

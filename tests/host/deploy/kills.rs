@@ -281,6 +281,9 @@ fn a_disk_that_fills_while_a_release_is_made_leaves_what_was_live() {
 fn who_interrupts_a_question_leaves_and_nothing_is_changed() {
     let Some(shop) = Shop::up(1) else { return };
     shop.deploy("one");
+    shop.project.file("notes.txt", "to be committed\n");
+    let same = shop.try_deploy(&[]);
+    assert!(same.stdout.contains("0 changes") && same.stdout.contains("without what is not committed there (1 file)"), "{same}");
     shop.commit("two");
     let before = shop.machines[0].sh("readlink /srv/shop/current; cat /var/lib/hoist/apps/shop/ledger /var/lib/hoist/history.log");
     let line = format!("{} deploy env=test --from-local", env!("CARGO_BIN_EXE_hoist"));
