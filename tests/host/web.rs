@@ -141,3 +141,31 @@ fn a_configuration_that_nginx_does_not_take_fails_the_run_until_it_does() {
     project.converge();
     machine.sh("ss -ltnp | grep :8088 | grep nginx");
 }
+
+#[test]
+fn a_maintenance_message_stays_until_it_is_off_whatever_is_provisioned() {
+    let Some(machine) = Machine::up() else { return };
+    let project = project(&machine, "nginx");
+    project.file(
+        "group_vars/web.yml",
+        "nginx_sites: { shop: { root: /srv, default_server: true, locations: { /: { return: 200 shop } } } }\n",
+    );
+    project.converge();
+    let page = || machine.sh("curl -s http://127.0.0.1/any; cat /var/www/maintenance/message.html 2>/dev/null || echo none");
+    let maintenance = |words: &[&str]| {
+        let run = project.hoist(&[&["maintenance"], words, &["env=test", "--yes"]].concat());
+        assert_eq!(run.status, 0, "{run}");
+    };
+    maintenance(&["on", "--message", "gone <b>fishing</b>, à bientôt"]);
+    let said = "<!doctype html><meta charset=utf-8><title>Maintenance</title><p>gone <b>fishing</b>, à bientôt</p>\n".repeat(2);
+    assert_eq!(page(), said);
+    let run = project.provision();
+    assert!(run.status == 0 && run.stdout.contains("0 changes"), "it is no drift: {run}");
+    assert_eq!(page(), said);
+    // Without a message it is the usual page again.
+    maintenance(&["on"]);
+    assert_eq!(page(), "<!doctype html><meta charset=utf-8><title>Maintenance</title><h1>Back soon</h1>\nnone\n");
+    maintenance(&["on", "--message", "later"]);
+    maintenance(&["off"]);
+    assert_eq!(page(), "shopnone\n");
+}
