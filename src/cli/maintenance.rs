@@ -11,7 +11,7 @@ pub struct Args {
     state: String,
     #[command(flatten)]
     rest: provision::Args,
-    /// What the page says
+    /// What the page says, as HTML: write `&lt;` for `<`
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
 }

@@ -39,9 +39,28 @@ impl Programs {
         found.lines().map(str::to_string).collect()
     }
 
+    /// A command that is not there, or nothing to run, is told in each run until it is there.
+    fn missing_commands(&self) {
+        let given = |command: &str| {
+            self.given(&format!(
+                "  one: {{ command: /bin/sleep 1001, user: www-data }}\n  code: {{ command: {command}, user: www-data, startsecs: 0 }}\n"
+            ));
+        };
+        for (command, made) in [("/opt/nosuch", "ln -s /bin/false /opt/nosuch; rm /opt/nosuch"), ("/opt/plain", "echo x >/opt/plain")] {
+            self.machine.sh(made);
+            given(command);
+            for _ in 0..3 {
+                self.fails(&["the program", "code", command, "`code: ~` in `supervisor_programs` removes it"]);
+            }
+        }
+        self.machine.sh("printf '#!/bin/sh\\nexec /bin/sleep 5005\\n' >/opt/plain; chmod 755 /opt/plain");
+        self.project.converge();
+        assert_eq!((self.pids("1001").len(), self.pids("5005").len()), (1, 1));
+    }
+
     fn broken_is_told_and_put_right(&self) {
         self.given("  one: { command: sh -c 'echo the disk is on fire >&2; exit 3', user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
-        self.fails(&["the disk is on fire", "one", "does not stay up"]);
+        self.fails(&["the disk is on fire", "one", "does not stay up", "`one: ~` in `supervisor_programs` removes it"]);
         self.fails(&["the disk is on fire"]);
         self.given("  one: { command: /bin/sleep 1001, user: www-data }\n  two: { command: /bin/sleep 2002, user: www-data }\n");
         let two = self.pids("2002");
@@ -62,6 +81,7 @@ impl Programs {
         self.project.converge();
         assert_eq!(self.pids("4004").len(), 1);
         self.project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [supervisor, systemd_app]\n");
+        self.missing_commands();
         self.given("  one: { command: /bin/sleep 1001, user: www-data }\n  code: ~\n  two: { command: /bin/sleep 2002, user: www-data }\n");
         self.project.converge();
         assert_eq!((self.pids("1001").len(), self.pids("4004").len()), (1, 0));
@@ -72,7 +92,18 @@ impl Programs {
 fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
     let Some(programs) = Programs::up("supervisor") else { return };
     programs.broken_is_told_and_put_right();
-    programs.given("  many: { command: /bin/sleep 300%(process_num)d, user: www-data, numprocs: 2 }\n");
+    // What somebody stopped by hand is left alone when it did not change, and so is what does not start by itself.
+    programs.given(
+        "  one: { command: /bin/sleep 1001, user: www-data }\n  idle: { command: /bin/sleep 6006, user: www-data, autostart: false }\n",
+    );
+    programs.project.converge();
+    programs.machine.sh("supervisorctl stop one");
+    programs.given(
+        "  one: { command: /bin/sleep 1001, user: www-data }\n  idle: { command: /bin/sleep 6007, user: www-data, autostart: false }\n",
+    );
+    programs.project.converge();
+    assert_eq!(programs.machine.sh("supervisorctl status one idle | awk '{ print $1, $2 }'"), "one STOPPED\nidle STOPPED\n");
+    programs.given("  idle: ~\n  many: { command: /bin/sleep 300%(process_num)d, user: www-data, numprocs: 2 }\n");
     programs.project.converge();
     assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
     // The same programs under systemd: supervisor lets go of them.
@@ -176,6 +207,7 @@ fn a_group_restarts_alone_and_a_program_that_supervisor_refuses_changes_nothing(
     given(first, "other", "shop: [one, two]");
     programs.project.converge();
     programs.machine.sh("systemctl restart supervisor");
+    programs.machine.wait_until("[ $(supervisorctl status | grep -c RUNNING) = 3 ]");
     assert_eq!(status(), "other shop:one shop:two ");
 }
 

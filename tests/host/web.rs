@@ -111,3 +111,61 @@ fn a_refused_configuration_puts_sites_back_that_were_not_declared() {
     project.converge();
     assert_eq!(machine.sh("ls -1 /etc/nginx/sites-enabled; cat /etc/nginx/stray"), "shop.conf\nserver { listen 81; }");
 }
+
+#[test]
+fn a_configuration_that_nginx_does_not_take_fails_the_run_until_it_does() {
+    let Some(machine) = Machine::up() else { return };
+    let project = project(&machine, "nginx");
+    let listen = |port: u16| project.file("group_vars/web.yml", &format!("nginx_sites: {{ shop: {{ root: /srv, listen: {port} }} }}\n"));
+    listen(80);
+    project.converge();
+    machine.sh("systemd-run -q --unit squat nc -lk 8088 || systemd-run -q --unit squat python3 -m http.server 8088");
+    machine.wait_until("ss -ltn | grep -q :8088");
+    listen(8088);
+    for _ in 0..2 {
+        let run = project.hoist(&["provision", "env=test", "--yes"]);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.status, 3, "{run}");
+        assert!(
+            said.contains("[emerg]") && said.contains("0.0.0.0:8088 failed") && said.contains("does not take its configuration"),
+            "{run}"
+        );
+    }
+    // Either is put right: the files, or the host.
+    listen(8089);
+    project.converge();
+    machine.sh("ss -ltnp | grep :8089 | grep nginx");
+    listen(8088);
+    assert_eq!(project.hoist(&["provision", "env=test", "--yes"]).status, 3);
+    machine.sh("systemctl stop squat");
+    project.converge();
+    machine.sh("ss -ltnp | grep :8088 | grep nginx");
+}
+
+#[test]
+fn a_maintenance_message_stays_until_it_is_off_whatever_is_provisioned() {
+    let Some(machine) = Machine::up() else { return };
+    let project = project(&machine, "nginx");
+    project.file(
+        "group_vars/web.yml",
+        "nginx_sites: { shop: { root: /srv, default_server: true, locations: { /: { return: 200 shop } } } }\n",
+    );
+    project.converge();
+    let page = || machine.sh("curl -s http://127.0.0.1/any; cat /var/www/maintenance/message.html 2>/dev/null || echo none");
+    let maintenance = |words: &[&str]| {
+        let run = project.hoist(&[&["maintenance"], words, &["env=test", "--yes"]].concat());
+        assert_eq!(run.status, 0, "{run}");
+    };
+    maintenance(&["on", "--message", "gone <b>fishing</b>, à bientôt"]);
+    let said = "<!doctype html><meta charset=utf-8><title>Maintenance</title><p>gone <b>fishing</b>, à bientôt</p>\n".repeat(2);
+    assert_eq!(page(), said);
+    let run = project.provision();
+    assert!(run.status == 0 && run.stdout.contains("0 changes"), "it is no drift: {run}");
+    assert_eq!(page(), said);
+    // Without a message it is the usual page again.
+    maintenance(&["on"]);
+    assert_eq!(page(), "<!doctype html><meta charset=utf-8><title>Maintenance</title><h1>Back soon</h1>\nnone\n");
+    maintenance(&["on", "--message", "later"]);
+    maintenance(&["off"]);
+    assert_eq!(page(), "shopnone\n");
+}

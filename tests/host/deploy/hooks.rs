@@ -129,9 +129,15 @@ fn the_maintenance_page_is_shown_from_the_migration_to_the_switch_or_as_long_as_
     let Some(shop) = Shop::up(2) else { return };
     shop.deploy("one");
     let page = |shop: &Shop| shop.machines.iter().map(|machine| get(&machine.ip, "/").expect("an answer")).collect::<Vec<_>>();
-    let on = shop.hoist(&["maintenance", "on", "env=test", "--yes", "--message", "gone <b>fishing</b>"]);
+    let on = shop.hoist(&["maintenance", "on", "env=test", "--yes", "--message", "gone <b>fishing</b>, à bientôt"]);
     assert_eq!(on.status, 0, "{on}");
-    assert!(page(&shop).iter().all(|(status, text)| *status == 503 && text.contains("gone <b>fishing</b>")), "{on}");
+    assert!(
+        page(&shop).iter().all(|(status, text)| *status == 503
+            && text.contains("<meta charset=utf-8>")
+            && text.contains("gone <b>fishing</b>, à bientôt")),
+        "{on}"
+    );
+
     let off = shop.hoist(&["maintenance", "off", "env=test", "--yes"]);
     assert_eq!((off.status, shop.answers("/")), (0, shop.each("one")), "{off}");
 
