@@ -1,30 +1,9 @@
 //! Runs that end early, or whose line is not what it was: what is due, what is put back, and who keeps the lock.
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use crate::machine::{Machine, Project, Run, UNTIL_GO, text};
+use crate::machine::{Machine, Project, UNTIL_GO, end, signal, text};
 use crate::relay::Relay;
-
-fn start(project: &Project, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["provision", "env=test", "--yes"])
-        .args(more)
-        .current_dir(project.folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("hoist starts")
-}
-
-fn end(child: Child) -> Run {
-    let output = child.wait_with_output().expect("it ends");
-    Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
-fn signal(child: &Child, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
-}
 
 // S01, S02
 #[test]
@@ -98,7 +77,7 @@ fn a_step_that_does_not_want_to_end_is_ended_all_the_same() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     project.file("roles/test/role.yml", "provision:\n  - name: stubborn\n    shell: { cmd: \"trap '' TERM; touch /run/begun; for i in $(seq 600); do sleep 0.5; done; touch /run/ended\", always: true }\n");
-    let child = start(&project, &[]);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     signal(&child, "INT");
     machine.wait_for("/var/lib/hoist/stage/stop");
@@ -141,7 +120,7 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
         project.file(&path, &text.replace(&from, &to));
     }
     project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}; echo x >>/var/ran\", creates: /var/ran }}\n  - copy: {{ dest: /etc/after, content: x }}\n"));
-    let child = start(&project, &[]);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     relay.vanish();
     // The shell of the line that is gone goes on with its step, and does not hear that nobody is there any more.
@@ -163,7 +142,7 @@ fn a_listener_that_restarts_or_is_killed_ends_no_run() {
     );
     for deed in ["systemctl restart ssh", "kill -KILL $(systemctl show -P MainPID ssh)"] {
         machine.sh("rm -f /run/begun /run/go /var/ran /etc/after");
-        let child = start(&project, &[]);
+        let child = project.start(&[]);
         machine.wait_for("/run/begun");
         machine.sh(&format!("{deed}; touch /run/go"));
         let run = end(child);
@@ -179,7 +158,7 @@ fn who_waits_for_the_lock_can_be_interrupted() {
     let project = Project::new(&[&machine], "root");
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/one, content: x }\n");
     machine.sh("mkdir -m 700 /var/lib/hoist; echo 'ann@laptop hoist' >/var/lib/hoist/lock; systemd-run -q flock /var/lib/hoist/lock sleep 600; while flock -n /var/lib/hoist/lock true; do sleep 0.1; done");
-    let child = start(&project, &["--lock-wait", "500"]);
+    let child = project.start(&["--lock-wait", "500"]);
     machine.wait_until("pgrep -fx 'flock -w 500 9'");
     signal(&child, "INT");
     let run = end(child);

@@ -1,9 +1,7 @@
 //! Runs that do not go as planned: passwords, interruptions, broken lines, killed controllers, rolling plays. Each test
 //! names the row of the catalogue of faults that it proves (docs/reliability.md).
 
-use std::process::{Child, Command, Stdio};
-
-use crate::machine::{Machine, Project, Run, UNTIL_GO, text};
+use crate::machine::{Machine, Project, UNTIL_GO, end, signal};
 use crate::relay::Scissors;
 
 const SLOW: &str = "provision:
@@ -29,30 +27,10 @@ fn works(project: &Project, work: &str) {
     project.file("roles/test/role.yml", &SLOW.replace("creates: /etc/never, ", "").replace("WORK", work));
 }
 
-fn start(project: &Project) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["provision", "env=test", "--yes"])
-        .current_dir(project.folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("hoist starts")
-}
-
-fn end(child: Child) -> Run {
-    let output = child.wait_with_output().expect("it ends");
-    Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
 /// Lets the step end when the host was told to stop behind it.
 fn told(machine: &Machine) {
     machine.wait_for("/var/lib/hoist/stage/stop");
     machine.go();
-}
-
-fn signal(child: &Child, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
 }
 
 // P02
@@ -63,7 +41,7 @@ fn the_first_interruption_lets_the_step_finish() {
     slow(&project);
     for name in ["INT", "TERM", "HUP"] {
         machine.sh("rm -f /run/go /run/begun /run/ended /etc/after /var/slow /etc/before");
-        let child = start(&project);
+        let child = project.start(&[]);
         machine.wait_for("/run/begun");
         signal(&child, name);
         told(&machine);
@@ -93,7 +71,7 @@ fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
         "roles/test/role.yml",
         "provision:\n  - service: { name: slow, state: started }\n  - copy: { dest: /etc/after, content: \"1\\n\" }\n",
     );
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     signal(&child, "INT");
     told(&machine);
@@ -109,7 +87,7 @@ fn the_second_interruption_ends_the_step() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     works(&project, "sleep 600");
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     signal(&child, "INT");
     machine.wait_for("/var/lib/hoist/stage/stop");
@@ -132,7 +110,7 @@ fn a_controller_that_is_killed_leaves_a_run_that_the_next_one_completes() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     slow(&project);
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     signal(&child, "KILL");
     end(child);
@@ -155,7 +133,7 @@ fn a_line_that_breaks_is_mended_and_the_step_ran_once() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     slow(&project);
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     // Every session of sshd dies, as if the network had reset them; the listener stays.
     machine.sh("pkill -KILL -f '^sshd: root@notty'");
@@ -171,7 +149,7 @@ fn a_worker_that_is_killed_is_not_called_done() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     slow(&project);
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'");
     machine.go();
@@ -200,7 +178,7 @@ fn a_run_can_wait_for_the_lock() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     slow(&project);
-    let child = start(&project);
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     let run = std::thread::scope(|scope| {
         let second = scope.spawn(|| project.hoist(&["provision", "env=test", "--yes", "--lock-wait", "120"]));
@@ -272,7 +250,7 @@ fn the_first_host_that_fails_stops_all_of_a_play_that_wants_that() {
     // The others are at their first step until the first one has failed.
     project.file("roles/test/role.yml", "provision:\n  - name: the check\n    shell: { cmd: \"test ! -e /etc/bad || exit 1; for i in $(seq 1200); do test -e /run/go && break; sleep 0.1; done\", always: true }\n  - copy: { dest: /etc/here, content: x }\n  - shell: { cmd: touch /etc/there, always: true }\n");
     machines[0].sh("touch /etc/bad");
-    let child = start(&project);
+    let child = project.start(&[]);
     machines[0].wait_until("grep -qs failed /var/lib/hoist/history.log");
     machines[1..].iter().for_each(|machine| drop(machine.sh("touch /run/go")));
     let run = end(child);
@@ -383,7 +361,7 @@ fn a_line_that_breaks_inside_of_an_upload_leaves_the_old_file() {
         project.file("environments/test/hosts", &hosts.replace(&target, &format!("ansible_host=127.0.0.1 ansible_port={}", line.port)));
         project.file("environments/test/known_hosts", &known.replace(&machine.ip, &format!("[127.0.0.1]:{}", line.port)));
         machine.sh("echo old >/etc/big");
-        let child = start(&project);
+        let child = project.start(&[]);
         line.look(|| {
             let found = machine.sh("cat /etc/big; find /etc -maxdepth 1 -name '.hoist*'");
             assert_eq!(found, "old\n", "{part} MiB");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value as Json;
@@ -119,6 +119,17 @@ impl Drop for Machine {
     }
 }
 
+/// Sends a signal to a hoist that was started.
+pub fn signal(child: &Child, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
+}
+
+/// What a hoist that was started came to.
+pub fn end(child: Child) -> Run {
+    let output = child.wait_with_output().expect("it ends");
+    Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
 /// A hoist project with one environment, `test`.
 pub struct Project {
     pub folder: TempDir,
@@ -161,6 +172,19 @@ impl Project {
             .output()
             .expect("hoist runs");
         Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// `hoist provision env=test --yes` with these words, beside the test.
+    pub fn start(&self, words: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_hoist"))
+            .args(["provision", "env=test", "--yes"])
+            .args(words)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("hoist starts")
     }
 
     /// `hoist provision env=test --yes`, which must succeed.

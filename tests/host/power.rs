@@ -135,14 +135,7 @@ fn a_host_that_reboots_in_the_middle_is_put_right_by_the_next_run() {
     };
     project.file("hoist.yml", "plays:\n  - hosts: web\n    roles: [test]\nsettings: { connect_timeout: 60 }\n");
     project.file("roles/test/role.yml", &role("touch /etc/begun; sleep 60"));
-    let child = Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["provision", "env=test", "--yes"])
-        .current_dir(project.folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("hoist starts");
+    let child = project.start(&[]);
     machine.wait_for("/etc/begun");
     let boot = machine.sh("systemctl show -P UserspaceTimestampMonotonic");
     testhost(&["crash", &machine.name]).expect("it is gone");

@@ -1,7 +1,5 @@
 //! Files that a validator decides on together: all of them change, or none.
 
-use std::process::{Command, Stdio};
-
 use crate::machine::{Machine, Project};
 
 /// Everything that can be seen of the files in a folder.
@@ -85,14 +83,7 @@ fn a_set_whose_run_was_killed_is_put_back_by_the_next_one() {
     let before = picture(&machine, "/etc/set");
     let role = |content: &str| project.file("roles/test/role.yml", &SET.replace("CONTENT", content));
     role("bad");
-    let child = Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["provision", "env=test", "--yes"])
-        .current_dir(project.folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("hoist starts");
+    let child = project.start(&[]);
     machine.wait_for("/run/begun");
     assert_ne!(picture(&machine, "/etc/set"), before);
     machine.sh("pkill -KILL -f '[w]hile read -r n; do'; pkill -x sleep; touch /etc/slow-done");
