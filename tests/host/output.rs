@@ -38,6 +38,8 @@ pub fn terminal(project: &Project, line: &str) -> Command {
         .current_dir(project.folder.path())
         .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
         .env("TERM", "xterm-256color")
+        // The shell that runs the line: the same one whatever the person (or the CI) has.
+        .env("SHELL", "/bin/sh")
         // A CI is taken to show colours, whatever its terminal says.
         .env_remove("CI")
         .stdin(Stdio::null());
@@ -253,7 +255,8 @@ fn nothing_is_left_of_the_bars_when_a_run_is_interrupted() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     project.file("roles/test/role.yml", &format!("provision:\n  - shell: {{ cmd: \"touch /run/begun; {UNTIL_GO}\", always: true }}\n"));
-    let line = format!("stty cols 80; {} provision env=test --yes; stty -a", hoist());
+    // The shell outlives the Ctrl-C, that it may tell how the terminal was left.
+    let line = format!("trap : INT; stty cols 80; {} provision env=test --yes; stty -a", hoist());
     let mut child = terminal(&project, &line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
     machine.wait_for("/run/begun");
     // The terminal of `script` takes what comes in a pipe as if it was typed: this is Ctrl-C.
