@@ -77,9 +77,13 @@ fn a_probe_that_takes_long_is_no_silence() {
 #[test]
 fn an_account_and_a_service_that_lets_us_in_are_put_back() {
     let Some(machine) = Machine::up() else { return };
+    machine.sh(
+        "echo 'deploy:$6$saltsalt$rBCS.Tl7KUIu925UlUIj3MoW03zUDKh8G.g3G4DGwcOpcWmRGxINIoE7cGfqjz2yNHOhHziajTBQy5Dh8dCkq0' | chpasswd -e; cd /usr/local/sbin
+        printf '#!/bin/sh\\necho \"$@\" >>/run/words; exec /usr/sbin/usermod \"$@\"\\n' >usermod; chmod 755 usermod",
+    );
     let accounts = machine.sh("getent passwd deploy; getent shadow deploy; id deploy");
     for task in [
-        "user: { name: deploy, shell: /usr/sbin/nologin }",
+        "user: { name: deploy, shell: /usr/sbin/nologin, password: \"$6$saltsalt$GH3kKtYokaR73IUUWepD1802StxiZXWd1tBTv3xd5KquyA3uWwAJx.Ii3hL.4aNYpQi9ABvqoysX.kFYVYhK/0\" }",
         "service: { name: ssh, state: stopped }",
         "file: { path: /home/deploy/.ssh, state: absent }",
         "file: { path: /home/deploy, state: directory, owner: www-data }",
@@ -93,6 +97,9 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
         assert_eq!(project.hoist(&["ping", "env=test"]).status, 0, "{task}");
         is_clean(&machine);
     }
+    // Arguments can be read by every user of the host.
+    let words = machine.sh("cat /run/words");
+    assert!(words.contains("/bin/bash") && !words.contains("$saltsalt$"), "{words}");
 }
 
 // N18

@@ -51,7 +51,10 @@ hoist_account_back() {
     IFS=: read -r hoist_1 hoist_hash hoist_2 hoist_3 hoist_4 hoist_5 hoist_6 hoist_end hoist_rest
     read -r hoist_groups
   } <"$hoist_state/switch/account"
-  usermod -g "$hoist_group" -d "$hoist_home" -s "$hoist_shell" -p "$hoist_hash" -e "$hoist_end" -G "$hoist_groups" "$hoist_1" || return 1
+  usermod -g "$hoist_group" -d "$hoist_home" -s "$hoist_shell" -e "$hoist_end" -G "$hoist_groups" "$hoist_1" || return 1
+  hoist_2=$(getent shadow "$hoist_1" | cut -d: -f2)
+  # Not as an argument: those can be read by every user of the host.
+  [ "$hoist_2" = "$hoist_hash" ] || printf '%s:%s\n' "$hoist_1" "$hoist_hash" | chpasswd -e || return 1
   printf 'put back: the user %s\n' "$hoist_1" >&2
 }
 
