@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::network::{Network, wait};
 use crate::transport::{Cause, Failure};
 
-/// How long a command that closed its output may take to end, so that its status can be told.
+/// How long a command that closed its output, or was asked to end, may take to end.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The most of its words that are shown.
@@ -52,6 +52,17 @@ impl ProxyCommand {
             .spawn()?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket, child, words, command: command.to_owned() })
+    }
+
+    /// How the command ended, if it does so in time.
+    fn end_in_time(&mut self) -> Option<ExitStatus> {
+        let enough = Instant::now() + GRACE;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < enough => thread::sleep(Duration::from_millis(5)),
+                other => return other.ok().flatten(),
+            }
+        }
     }
 }
 
@@ -105,14 +116,7 @@ impl Network for ProxyCommand {
     }
 
     fn last_words(&mut self) -> Option<String> {
-        let enough = Instant::now() + GRACE;
-        let status = loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < enough => thread::sleep(Duration::from_millis(5)),
-                other => break other.ok().flatten(),
-            }
-        };
-        let how = match status {
+        let how = match self.end_in_time() {
             Some(status) => match status.code() {
                 Some(code) => format!("ended with status {code}"),
                 None => "was ended by a signal".to_owned(),
@@ -133,12 +137,13 @@ impl Network for ProxyCommand {
 
 impl Drop for ProxyCommand {
     fn drop(&mut self) {
-        // As `ssh` does: the end of its input is not enough for some.
-        if let Ok(None) = self.child.try_wait()
-            && let Some(group) = Pid::from_raw(self.child.id() as i32)
-        {
-            let _ = kill_process_group(group, Signal::HUP);
-            let _ = self.child.wait();
+        // As `ssh` does: the end of its input is not enough for some. What `nohup` started does not hear of a HUP.
+        let group = Pid::from_raw(self.child.id() as i32);
+        for signal in [Signal::HUP, Signal::KILL] {
+            if let (Ok(None), Some(group)) = (self.child.try_wait(), group) {
+                let _ = kill_process_group(group, signal);
+                self.end_in_time();
+            }
         }
     }
 }

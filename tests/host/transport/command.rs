@@ -29,12 +29,15 @@ fn a_command_that_fails_is_told_with_its_words() {
 fn a_command_that_says_nothing_is_waited_for_and_ended() {
     let Some(sshd) = Sshd::start() else { return };
     let pid = sshd.path("pid");
-    let target = by(&sshd, &format!("sh -c 'echo $$ > {}; exec sleep 1000'", pid.display()));
-    let patience = Patience::to_connect(Duration::from_secs(3));
-    let failure = SshConnection::connect(&target, &sshd.known(), patience).err().expect("nobody answers");
-    assert_eq!(failure.cause, Cause::Timeout);
-    let pid = fs::read_to_string(pid).expect("it was started");
-    assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists(), "it is still there");
+    // The second is as if hoist was started by `nohup`.
+    for ignored in ["", "trap \"\" HUP; "] {
+        let target = by(&sshd, &format!("sh -c 'echo $$ > {}; {ignored}exec sleep 1000'", pid.display()));
+        let patience = Patience::to_connect(Duration::from_secs(3));
+        let failure = SshConnection::connect(&target, &sshd.known(), patience).err().expect("nobody answers");
+        assert_eq!(failure.cause, Cause::Timeout);
+        let pid = fs::read_to_string(&pid).expect("it was started");
+        assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists(), "it is still there");
+    }
 }
 
 #[test]
