@@ -29,7 +29,9 @@ pub(super) fn prepare(run: &str, id: &str, wait: u64) -> Script {
     script.line("  else hoist_locked=73; cat \"$hoist_state/lock\"; fi", &[]);
     script.line("fi", &[]);
     script.line("if [ \"$hoist_locked\" = 0 ]; then", &[]);
-    script.line("  trap '' PIPE; trap 'rm -rf \"$hoist_stage\"' EXIT; rm -rf \"$hoist_stage\"", &[]);
+    // In bash a child that is ended just as it begins has this trap as well.
+    script.line("  hoist_leave() { read -r hoist_1 hoist_2 </proc/self/stat; [ \"$hoist_1\" != $$ ] || rm -rf \"$hoist_stage\"; }", &[]);
+    script.line("  trap '' PIPE; trap hoist_leave EXIT; rm -rf \"$hoist_stage\"", &[]);
     script.line("  mkdir -m 700 \"$hoist_stage\" && mkfifo \"$hoist_stage/out\" \"$hoist_stage/err\" || hoist_locked=1", &[]);
     // The process group, for a run that is to be ended: pid (sh) state parent group.
     script.line(
@@ -147,4 +149,35 @@ pub(super) fn forget(keys: &[String]) -> Script {
     script.line("# fault", &[]);
     script.line("sync \"$hoist_pending\" 2>/dev/null", &[]);
     script
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::prepare;
+    use crate::shell::{PRELUDE, QUESTIONS};
+
+    // H08
+    #[test]
+    fn a_child_that_is_ended_as_it_begins_does_not_take_the_staging_folder_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A child of bash has its parent's traps for a moment, one of dash has not.
+        for shell in ["bash", "sh"] {
+            let state = folder.path().join(shell);
+            let text = format!(
+                "hoist_nonce=n hoist_state={0} hoist_stage={0}/stage\n{1}{2}{3}\n\
+                 hoist_tries=300; while [ $hoist_tries -gt 0 ]; do hoist_questions 60; hoist_answered; hoist_tries=$((hoist_tries - 1)); done\n\
+                 wait; cd {0}/stage && echo is there",
+                state.display(),
+                *PRELUDE,
+                *QUESTIONS,
+                prepare("run", "id", 1).text(),
+            );
+            let output = Command::new(shell).args(["-c", &text]).output().expect("it is installed");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(said.ends_with("is there\n"), "{shell}: {said}{}", String::from_utf8_lossy(&output.stderr));
+            assert!(!state.join("stage").exists(), "{shell}");
+        }
+    }
 }
