@@ -27,6 +27,7 @@ mod run;
 mod said;
 mod secrets;
 mod selection;
+mod signals;
 mod usage;
 mod vagrant;
 

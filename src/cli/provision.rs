@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
-use super::{ExitCode, Outcome, consent, memory, said, usage};
+use super::{ExitCode, Outcome, consent, memory, said, signals, usage};
 use crate::deploy::app;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::engine::{Fleet, Job, Orders, Preview, Previewed};
@@ -152,7 +152,7 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     let progress = report::Progress::start(&args.output, hosts);
     let run = run_line(&work, args, verb, &previewed);
     let (confirm, limits) = load::patience(&work.project.config.settings);
-    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: said::interrupt() };
+    let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: signals::interrupt() };
     let reports = work
         .fleet()
         .apply(previewed, &work.job(), &|target| work.lines.connect(target), &orders, &|host, event| progress.event(host, event));

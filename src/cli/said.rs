@@ -1,37 +1,9 @@
-//! What hosts and people are told of a run: who does what, how to do it again; and what people tell it by Ctrl-C.
+//! What hosts and people are told of a run: who does what, and how to do it again.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{ExitCode, ask};
-use crate::engine::Interrupt;
-use crate::report;
 use crate::shell::quote;
-
-/// Ctrl-C, SIGTERM and SIGHUP from here on: the first ends the run after the steps that run, the second at once. While a
-/// question is open, the first does.
-pub fn interrupt() -> &'static Interrupt {
-    static INTERRUPT: Interrupt = Interrupt::new();
-    let said = ctrlc::set_handler(|| {
-        INTERRUPT.raise();
-        if ask::is_open() {
-            report::note("\ninterrupted: nothing was changed");
-            report::leave();
-            std::process::exit(ExitCode::Interrupted as i32);
-        }
-        match INTERRUPT.level() {
-            1 => report::note("\ninterrupted: hosts finish the step that runs, then stop; once more to end it at once"),
-            2 => report::note("\nending the steps that run"),
-            _ => {
-                report::leave();
-                std::process::exit(ExitCode::Interrupted as i32)
-            }
-        }
-    });
-    // Somebody else's handler (a second run in this process) does the same.
-    let _ = said;
-    &INTERRUPT
-}
 
 /// A command line of these words, for somebody to type.
 pub fn again(words: impl Iterator<Item = String>) -> String {

@@ -62,6 +62,21 @@ fn the_first_interruption_lets_the_step_finish() {
 
 // P02
 #[test]
+fn what_nohup_started_goes_on_when_the_terminal_is_closed() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    slow(&project);
+    let child = project.start_under(&["nohup"], &[]);
+    machine.wait_for("/run/begun");
+    signal(&child, "HUP");
+    machine.go();
+    let run = end(child);
+    assert_eq!(run.status, 0, "{run}");
+    machine.sh("test -e /run/ended && test -e /etc/after");
+}
+
+// P02
+#[test]
 fn an_interruption_stops_a_batch_behind_the_step_that_runs() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");

@@ -174,10 +174,16 @@ impl Project {
         Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
-    /// `hoist provision env=test --yes` with these words, beside the test.
+    /// `hoist provision env=test --yes` with these words, beside the test. It hears of all signals, also when the tests do not.
     pub fn start(&self, words: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_hoist"))
-            .args(["provision", "env=test", "--yes"])
+        self.start_under(&["env", "--default-signal"], words)
+    }
+
+    /// The same, where these words stand before it on the command line.
+    pub fn start_under(&self, before: &[&str], words: &[&str]) -> Child {
+        Command::new(before[0])
+            .args(&before[1..])
+            .args([env!("CARGO_BIN_EXE_hoist"), "provision", "env=test", "--yes"])
             .args(words)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

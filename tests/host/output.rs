@@ -32,9 +32,9 @@ fn evil() -> Vec<u8> {
 
 /// What runs a line of shell in the project, `hoist` in it, in a terminal of its own.
 pub fn terminal(project: &Project, line: &str) -> Command {
-    let mut command = Command::new("script");
+    let mut command = Command::new("env");
     command
-        .args(["-qec", line, "/dev/null"])
+        .args(["--default-signal", "script", "-qec", line, "/dev/null"])
         .current_dir(project.folder.path())
         .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
         .env("TERM", "xterm-256color")

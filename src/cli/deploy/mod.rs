@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub use ground::{Ground, Screen, applications};
 
 use super::selection::{Hosts, Words};
-use super::{ExitCode, Outcome, Stop, consent, load, said};
+use super::{ExitCode, Outcome, Stop, consent, load, said, signals};
 use crate::deploy::app::App;
 use crate::deploy::choose::{self, Seen};
 use crate::deploy::notify::{self, Message, Moment};
@@ -227,7 +227,7 @@ pub fn carry_out(
     let never = Interrupt::new();
     let (confirm, limits) = load::patience(&ground.project.config.settings);
     let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, limits, interrupt };
-    let (orders, calm) = (orders(said::interrupt()), orders(&never));
+    let (orders, calm) = (orders(signals::interrupt()), orders(&never));
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);
     let stage = ground.job("stage");
