@@ -190,8 +190,9 @@ impl Worker<'_> {
         for key in &self.switch.handlers {
             head.line("rm -f \"$hoist_pending/\"{}; rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key), &aside::name(key)]);
         }
-        let handlers: String =
-            self.switch.undo.iter().map(|script| format!("(\nset -e\n{script}) </dev/null || hoist_failed=1\n")).collect();
+        // The last one first: of a service that was changed before, it knows only what came of that.
+        let last_first = self.switch.undo.iter().rev();
+        let handlers: String = last_first.map(|script| format!("(\nset -e\n{script}) </dev/null || hoist_failed=1\n")).collect();
         let mut start = Script::new();
         start.line("hoist_arm {}", &[&self.id]);
         let end = format!("{}-undo", nonce.as_str());

@@ -97,6 +97,20 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
 
 // N18
 #[test]
+fn a_service_that_stood_still_while_it_was_changed_runs_again() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = "provision:\n  - service: { name: ssh, state: stopped }\n  \
+                 - copy: { dest: /etc/ssh/sshd_config.d/50-test.conf, content: \"AllowUsers nobody\\n\" }\n  - service: { name: ssh, state: started }\n";
+    let project = project(&machine, tasks, REFUSED);
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{run}");
+    assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+    is_clean(&machine);
+}
+
+// N18
+#[test]
 fn a_sudoers_file_that_breaks_sudo_is_put_back() {
     let Some(machine) = Machine::up() else { return };
     let tasks = "provision:\n  - name: sudoers\n    copy: { dest: /etc/sudoers.d/zz, content: \"deploy ALL=(ALL) !ALL\\n\", mode: \"0440\" }\n  - name: another\n    copy: { dest: /etc/other, content: x }\n";
