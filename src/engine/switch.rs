@@ -127,6 +127,8 @@ pub(super) struct Switch {
     /// What brings the old state into effect, by handler.
     undo: Vec<String>,
     armed: bool,
+    /// A change that it is for was begun, so there is a watchdog.
+    begun: bool,
 }
 
 /// What must be said to a host that has another run's switch: it puts the old state back before this run looks at it. One
@@ -150,6 +152,11 @@ impl Switch {
     /// Whether a watchdog on the host waits for a confirmation.
     pub fn armed(&self) -> bool {
         self.armed
+    }
+
+    /// The report has its results in other places from here on; `None`: not any more.
+    pub fn moved(&mut self, places: &[Option<usize>]) {
+        self.results = self.results.iter().filter_map(|at| places[*at]).collect();
     }
 }
 
@@ -212,6 +219,7 @@ impl Worker<'_> {
         let changes = batch.iter().enumerate().filter_map(|(at, planned)| Some((at, &steps[planned.step], planned.verdict.change()?)));
         let guarded: Vec<usize> = changes.filter(|(_, step, change)| is_guarded(step, change, user)).map(|(at, ..)| at).collect();
         self.switch.results.extend(guarded.into_iter().map(|at| first + at).filter(|at| *at < self.report.results.len()));
+        self.switch.begun |= !self.switch.results.is_empty();
     }
 
     /// Says to the host that nothing is amiss while this host waits for another one.
@@ -231,7 +239,7 @@ impl Worker<'_> {
         if !self.switch.armed {
             return ran;
         }
-        if self.switch.results.is_empty() {
+        if !self.switch.begun {
             // The run ended before what the switch is for: it is armed here alone.
             self.switch = Switch::default();
             self.line.session.watch(false);
