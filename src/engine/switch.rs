@@ -353,7 +353,34 @@ impl Worker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_way;
+    use super::*;
+
+    /// What the shell function says of a user, on a host with these users and groups.
+    fn account(user: &str, shadow: &str) -> (bool, String) {
+        let state = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(state.path().join("switch")).expect("writable");
+        let script = format!(
+            "set -eu\nhoist_state=$1 user=$2 shadow=$3\n{}\ngetent() {{\n  case $1 in\n    passwd) echo \"$2:x:1000:1000::/home/x:/bin/sh\" ;;\n    \
+             shadow) [ -n \"$shadow\" ] && echo \"$2:$shadow:1:0:99999:7:::\" ;;\n    \
+             group) printf '%s\\n' adm:x:4:johnxdoe,other sudo:x:27:other,john.doe www-data:x:33:john.doe,x app:x:1000: ;;\n  esac\n}}\n\
+             hoist_account \"$user\"\n",
+            *SWITCH
+        );
+        let words = ["-c", &script, "sh", &state.path().display().to_string(), user, shadow];
+        let status = std::process::Command::new("sh").args(words).stderr(std::process::Stdio::null()).status().expect("a shell runs");
+        (status.success(), std::fs::read_to_string(state.path().join("switch/account")).unwrap_or_default())
+    }
+
+    #[test]
+    fn an_account_is_kept_with_its_own_groups_or_not_at_all() {
+        let all = "john.doe:x:1000:1000::/home/x:/bin/sh\njohn.doe:$y$1:1:0:99999:7:::\nsudo,www-data\n";
+        assert_eq!(account("john.doe", "$y$1"), (true, all.to_string()));
+        assert_eq!(
+            account("nobody-else", "!"),
+            (true, all.replace("john.doe", "nobody-else").replace("$y$1", "!").replace("sudo,www-data", ""))
+        );
+        assert_eq!(account("john.doe", ""), (false, String::new()), "what is not known cannot be put back");
+    }
 
     #[test]
     fn the_ways_to_a_host_are_known_by_path() {
