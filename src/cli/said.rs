@@ -24,11 +24,11 @@ pub fn run_line(command: &str, root: &Path, plan: Option<&str>) -> String {
 /// The commit of the project, if git has one: `commit 1a2b3c4d5e6f`, and whether there is more in the folder.
 fn commit(root: &Path) -> Option<String> {
     let git = |args: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(root).args(args).stdin(Stdio::null()).output().ok()?;
+        let output = Command::new("git").arg("--no-optional-locks").arg("-C").arg(root).args(args).stdin(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let commit = git(&["rev-parse", "--verify", "--short=12", "HEAD"])?;
-    let more = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    let more = git(&["status", "--porcelain", "--", "."]).is_some_and(|changes| !changes.is_empty());
     Some(format!("commit {commit}{}", if more { " and changes" } else { "" }))
 }
 
@@ -69,6 +69,28 @@ mod tests {
             ["provision", "maintenance_on", "initdata"].map(|verb| command(verb).join(" ")),
             ["provision", "maintenance on", "run initdata"]
         );
+    }
+
+    #[test]
+    fn only_changes_in_the_folder_of_the_project_are_told_of() {
+        let all = tempfile::tempdir().expect("a folder");
+        let project = all.path().join("ops");
+        std::fs::create_dir(&project).expect("writable");
+        std::fs::write(project.join("hoist.yml"), "plays: []\n").expect("writable");
+        let git = |words: &[&str]| {
+            let who = ["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"];
+            let done = Command::new("git").arg("-C").arg(all.path()).args(who).args(words).output().expect("git runs");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        };
+        assert_eq!(commit(&project), None);
+        git(&["init", "-q"]);
+        git(&["add", "."]);
+        git(&["commit", "-q", "-m", "x"]);
+        std::fs::write(all.path().join("another-project"), "x").expect("writable");
+        let clean = commit(&project).expect("there is a commit");
+        assert!(!clean.contains("changes"), "{clean}");
+        std::fs::write(project.join("hoist.yml"), "# more\n").expect("writable");
+        assert_eq!(commit(&project), Some(format!("{clean} and changes")));
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl<'a> Crew<'a> {
             pool.install(|| {
                 once::led(work, |(member, steps)| {
                     let Some(worker) = member.state.as_mut().ok().filter(|worker| !worker.over) else { return };
-                    let done = worker.among(&once).run(steps, None);
+                    let done = worker.among(&once).alone(|worker| worker.run(steps, None));
                     member.through = done.is_ok().then(Instant::now);
                     once.leave(&targets[member.at].name, done.as_ref().err());
                     if let Err(failure) = done {

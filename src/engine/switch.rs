@@ -127,6 +127,8 @@ pub(super) struct Switch {
     /// What brings the old state into effect, by handler.
     undo: Vec<String>,
     armed: bool,
+    /// A change that it is for was begun, so there is a watchdog.
+    begun: bool,
 }
 
 /// What must be said to a host that has another run's switch: it puts the old state back before this run looks at it. One
@@ -150,6 +152,11 @@ impl Switch {
     /// Whether a watchdog on the host waits for a confirmation.
     pub fn armed(&self) -> bool {
         self.armed
+    }
+
+    /// The report has its results in other places from here on; `None`: not any more.
+    pub fn moved(&mut self, places: &[Option<usize>]) {
+        self.results = self.results.iter().filter_map(|at| places[*at]).collect();
     }
 }
 
@@ -190,8 +197,9 @@ impl Worker<'_> {
         for key in &self.switch.handlers {
             head.line("rm -f \"$hoist_pending/\"{}; rm -rf \"$hoist_state/aside/\"{}", &[&aside::name(key), &aside::name(key)]);
         }
-        let handlers: String =
-            self.switch.undo.iter().map(|script| format!("(\nset -e\n{script}) </dev/null || hoist_failed=1\n")).collect();
+        // The last one first: of a service that was changed before, it knows only what came of that.
+        let last_first = self.switch.undo.iter().rev();
+        let handlers: String = last_first.map(|script| format!("(\nset -e\n{script}) </dev/null || hoist_failed=1\n")).collect();
         let mut start = Script::new();
         start.line("hoist_arm {}", &[&self.id]);
         let end = format!("{}-undo", nonce.as_str());
@@ -211,6 +219,7 @@ impl Worker<'_> {
         let changes = batch.iter().enumerate().filter_map(|(at, planned)| Some((at, &steps[planned.step], planned.verdict.change()?)));
         let guarded: Vec<usize> = changes.filter(|(_, step, change)| is_guarded(step, change, user)).map(|(at, ..)| at).collect();
         self.switch.results.extend(guarded.into_iter().map(|at| first + at).filter(|at| *at < self.report.results.len()));
+        self.switch.begun |= !self.switch.results.is_empty();
     }
 
     /// Says to the host that nothing is amiss while this host waits for another one.
@@ -230,7 +239,7 @@ impl Worker<'_> {
         if !self.switch.armed {
             return ran;
         }
-        if self.switch.results.is_empty() {
+        if !self.switch.begun {
             // The run ended before what the switch is for: it is armed here alone.
             self.switch = Switch::default();
             self.line.session.watch(false);
@@ -344,7 +353,34 @@ impl Worker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_way;
+    use super::*;
+
+    /// What the shell function says of a user, on a host with these users and groups.
+    fn account(user: &str, shadow: &str) -> (bool, String) {
+        let state = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(state.path().join("switch")).expect("writable");
+        let script = format!(
+            "set -eu\nhoist_state=$1 user=$2 shadow=$3\n{}\ngetent() {{\n  case $1 in\n    passwd) echo \"$2:x:1000:1000::/home/x:/bin/sh\" ;;\n    \
+             shadow) [ -n \"$shadow\" ] && echo \"$2:$shadow:1:0:99999:7:::\" ;;\n    \
+             group) printf '%s\\n' adm:x:4:johnxdoe,other sudo:x:27:other,john.doe www-data:x:33:john.doe,x app:x:1000: ;;\n  esac\n}}\n\
+             hoist_account \"$user\"\n",
+            *SWITCH
+        );
+        let words = ["-c", &script, "sh", &state.path().display().to_string(), user, shadow];
+        let status = std::process::Command::new("sh").args(words).stderr(std::process::Stdio::null()).status().expect("a shell runs");
+        (status.success(), std::fs::read_to_string(state.path().join("switch/account")).unwrap_or_default())
+    }
+
+    #[test]
+    fn an_account_is_kept_with_its_own_groups_or_not_at_all() {
+        let all = "john.doe:x:1000:1000::/home/x:/bin/sh\njohn.doe:$y$1:1:0:99999:7:::\nsudo,www-data\n";
+        assert_eq!(account("john.doe", "$y$1"), (true, all.to_string()));
+        assert_eq!(
+            account("nobody-else", "!"),
+            (true, all.replace("john.doe", "nobody-else").replace("$y$1", "!").replace("sudo,www-data", ""))
+        );
+        assert_eq!(account("john.doe", ""), (false, String::new()), "what is not known cannot be put back");
+    }
 
     #[test]
     fn the_ways_to_a_host_are_known_by_path() {

@@ -9,6 +9,9 @@ use serde_saphyr::Spanned;
 use super::{Entry, Node, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 
+/// So deep may values stand in one another.
+const DEEPEST: usize = 128;
+
 /// Reads one YAML document. An empty file is null.
 ///
 /// # Errors
@@ -22,7 +25,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostics> {
         budget: serde_saphyr::budget! {
             max_nodes: 2_000_000,
             max_events: 4_000_000,
-            max_depth: 128,
+            max_depth: DEEPEST,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
     };
@@ -44,6 +47,9 @@ fn failure(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnostics {
     let text = text.split_once(": ").filter(|(head, _)| head.starts_with("line ")).map_or(text.clone(), |(_, tail)| tail.to_string());
     let text = match text.strip_prefix("duplicate mapping key: ").map(|rest| rest.split(", set ").next().unwrap_or(rest)) {
         Some(key) => format!("the key `{key}` stands here twice"),
+        None if text.starts_with("budget breached: Depth") || text == "recursion limit exceeded" => {
+            format!("this is nested more than {DEEPEST} deep")
+        }
         None => text,
     };
     let line = Span::line_of(source, span.line_column().0);
@@ -241,7 +247,15 @@ mod tests {
             let list = vec![format!("*a{}", n - 1); 10].join(", ");
             text += &format!("a{n}: &a{n} [{list}]\n");
         }
-        assert!(read(&text).is_err());
-        assert!(read(&"[".repeat(100_000)).is_err());
+        assert!(problem(&text).contains("alias replay limit exceeded"), "{}", problem(&text));
+        let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        // As much stack as a program has to begin with; a thread of a test has less.
+        let looked = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
+            assert!(read(&deep(128)).is_ok());
+            for depth in [129, 100_000] {
+                assert!(problem(&deep(depth)).ends_with("invalid YAML: this is nested more than 128 deep"), "{}", problem(&deep(depth)));
+            }
+        });
+        looked.expect("a thread").join().expect("no panic");
     }
 }

@@ -132,7 +132,7 @@ fn a_line_that_is_dead_on_this_side_alone_does_not_keep_the_lock() {
 
 // N17
 #[test]
-fn a_listener_that_restarts_or_is_killed_ends_no_run() {
+fn a_listener_that_restarts_is_killed_or_stays_away_ends_no_run() {
     let Some(machine) = Machine::up() else { return };
     let project = Project::new(&[&machine], "root");
     let wait = format!("touch /run/begun; echo x >>/var/ran; {UNTIL_GO}");
@@ -140,7 +140,7 @@ fn a_listener_that_restarts_or_is_killed_ends_no_run() {
         "roles/test/role.yml",
         &format!("provision:\n  - shell: {{ cmd: \"{wait}\", always: true }}\n  - copy: {{ dest: /etc/after, content: x }}\n"),
     );
-    for deed in ["systemctl restart ssh", "kill -KILL $(systemctl show -P MainPID ssh)"] {
+    for deed in ["systemctl restart ssh", "kill -KILL $(systemctl show -P MainPID ssh)", "systemctl stop ssh"] {
         machine.sh("rm -f /run/begun /run/go /var/ran /etc/after");
         let child = project.start(&[]);
         machine.wait_for("/run/begun");

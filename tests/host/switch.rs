@@ -104,6 +104,39 @@ fn an_account_and_a_service_that_lets_us_in_are_put_back() {
 
 // N18
 #[test]
+fn a_service_that_stood_still_while_it_was_changed_runs_again() {
+    let Some(machine) = Machine::up() else { return };
+    let tasks = "provision:\n  - service: { name: ssh, state: stopped }\n  \
+                 - copy: { dest: /etc/ssh/sshd_config.d/50-test.conf, content: \"AllowUsers nobody\\n\" }\n  - service: { name: ssh, state: started }\n";
+    let project = project(&machine, tasks, REFUSED);
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("rolled back") && run.stdout.contains("a new connection works"), "{run}");
+    assert_eq!(project.hoist(&["ping", "env=test"]).status, 0);
+    is_clean(&machine);
+}
+
+// N18
+#[test]
+fn a_handler_that_failed_first_leaves_nothing_in_the_count_of_what_was_put_back() {
+    let Some(machine) = Machine::up() else { return };
+    let handlers = "handlers:\n  - name: own rules\n    copy: { dest: /etc/sudoers.d/own, content: \"# own\\n\", mode: \"0440\", validate: test -e /etc/good -a -e %s }\n";
+    let first =
+        "provision:\n  - copy: { dest: /etc/one, content: x }\n    notify: own rules\n  - command: { cmd: \"false\", always: true }\n";
+    let project = project(&machine, &format!("{first}{handlers}"), REFUSED);
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert!(run.status == 3 && run.stdout.contains("1 handler is pending"), "{run}");
+    let second = "provision:\n  - copy: { dest: /etc/good, content: x }\n  \
+                  - copy: { dest: /etc/sudoers.d/zz, content: \"deploy ALL=(ALL) !ALL\\n\", mode: \"0440\" }\n    notify: own rules\n";
+    project.file("roles/test/role.yml", &format!("{second}{handlers}"));
+    let run = project.hoist(&["provision", "env=test", "--yes"]);
+    assert!(run.status == 3 && run.stdout.contains("1 step changed before it; 2 more changed and were put back"), "{run}");
+    assert_eq!(machine.sh("ls /etc/good /etc/sudoers.d/zz /etc/sudoers.d/own 2>/dev/null || true"), "/etc/good\n");
+    is_clean(&machine);
+}
+
+// N18
+#[test]
 fn a_sudoers_file_that_breaks_sudo_is_put_back() {
     let Some(machine) = Machine::up() else { return };
     let tasks = "provision:\n  - name: sudoers\n    copy: { dest: /etc/sudoers.d/zz, content: \"deploy ALL=(ALL) !ALL\\n\", mode: \"0440\" }\n  - name: another\n    copy: { dest: /etc/other, content: x }\n";

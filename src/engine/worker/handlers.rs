@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Worker, add};
 use crate::engine::plan::Planned;
 use crate::engine::wrap::wrap;
-use crate::engine::{Handler, HostFailure, Step, StepStatus};
+use crate::engine::{Handler, HostFailure, Step, StepResult, StepStatus};
 use crate::engine::{aside, journal};
 
 /// How long a validator may take that is asked when a run ends early, and what it refuses to go back.
@@ -40,13 +40,22 @@ impl Worker<'_> {
         match self.handle(handlers, &mut left) {
             Ok(any) => Ok((any, Vec::new())),
             Err(HostFailure::Step(_) | HostFailure::RolledBack(_) | HostFailure::Plan(_)) => {
-                self.report.results.retain(|result| !matches!(result.status, StepStatus::Failed(_)));
-                self.members.clear();
+                self.forget_failures();
                 left.retain(|key| self.report.pending.contains(key));
                 Ok((true, left))
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Takes what failed out of the report, and tells those who know results by their place there.
+    fn forget_failures(&mut self) {
+        let failed = |result: &StepResult| matches!(result.status, StepStatus::Failed(_));
+        let mut next = 0..;
+        let places: Vec<Option<usize>> = self.report.results.iter().map(|result| if failed(result) { None } else { next.next() }).collect();
+        self.report.results.retain(|result| !failed(result));
+        self.members = std::mem::take(&mut self.members).into_iter().filter_map(|(at, sets)| Some((places[at]?, sets))).collect();
+        self.switch.moved(&places);
     }
 
     /// Runs the notified handlers, in the order of the roles; true when there were any. A handler that notifies

@@ -75,6 +75,14 @@ impl Worker<'_> {
     }
 }
 
+/// The results of a batch whose line broke for good: the step that would be next may run, for nobody hears it begin.
+pub(super) fn unsettled(steps: &[Step], batch: &[&Planned], mut results: Vec<StepResult>) -> Vec<StepResult> {
+    let goes_on = results.iter().all(|result| result.status == StepStatus::Changed);
+    let next = batch.get(results.len()).filter(|_| goes_on);
+    results.extend(next.map(|planned| StepResult::new(&steps[planned.step], StepStatus::Unknown, Duration::ZERO)));
+    results
+}
+
 /// The results of a batch whose line broke, completed by the host's journal: a step that ended there has ended.
 pub(super) fn settled(
     steps: &[Step],
@@ -98,4 +106,64 @@ pub(super) fn settled(
         }
     }
     results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Source, Span};
+    use crate::engine::plan::Verdict;
+    use crate::resource::{Change, Probe, Reach, Reply, Resource, Unreadable};
+
+    struct Anything;
+
+    impl Resource for Anything {
+        fn kind(&self) -> &'static str {
+            "shell"
+        }
+        fn reach(&self) -> Reach {
+            Reach::Wide
+        }
+        fn subject(&self) -> String {
+            String::new()
+        }
+        fn probe(&self, _: &mut Probe) {}
+        fn plan(&self, _: &Reply) -> Result<Option<Change>, Unreadable> {
+            Ok(None)
+        }
+    }
+
+    fn step(name: &str) -> Step {
+        Step {
+            role: "test".to_string(),
+            name: name.to_string(),
+            resource: Box::new(Anything),
+            run_as: None,
+            environment: Vec::new(),
+            notify: Vec::new(),
+            notify_at: Vec::new(),
+            sets: Vec::new(),
+            set: None,
+            timeout: None,
+            once: None,
+            span: Span::whole(&Source::new("role.yml", "x")),
+        }
+    }
+
+    #[test]
+    fn where_the_line_stays_broken_the_next_step_may_run() {
+        let steps = ["a", "b"].map(step);
+        let planned = [0, 1].map(|step| Planned { step, verdict: Verdict::Same });
+        let batch: Vec<&Planned> = planned.iter().collect();
+        let after = |heard: &[StepStatus]| {
+            let heard = heard.iter().zip(&steps).map(|(status, step)| StepResult::new(step, *status, Duration::ZERO)).collect();
+            unsettled(&steps, &batch, heard).into_iter().map(|result| (result.name, result.status)).collect::<Vec<_>>()
+        };
+        let [a, b] = ["a", "b"].map(str::to_string);
+        assert_eq!(after(&[]), [(a.clone(), StepStatus::Unknown)], "nobody heard it begin");
+        assert_eq!(after(&[StepStatus::Unknown]), [(a.clone(), StepStatus::Unknown)]);
+        assert_eq!(after(&[StepStatus::Changed]), [(a.clone(), StepStatus::Changed), (b.clone(), StepStatus::Unknown)]);
+        assert_eq!(after(&[StepStatus::Failed(1)]), [(a.clone(), StepStatus::Failed(1))], "nothing follows it");
+        assert_eq!(after(&[StepStatus::Changed; 2]), [(a, StepStatus::Changed), (b, StepStatus::Changed)]);
+    }
 }

@@ -145,16 +145,20 @@ impl<'a> Worker<'a> {
         }
         let Some(at) = self.plays.iter().position(|play| play.play == number) else { return };
         let play = self.plays.remove(at);
-        // A mistake of ours on one host is not to end the others.
+        if let Err(failure) = self.among(once).alone(|worker| worker.work(play)) {
+            self.fail(failure);
+        }
+    }
+
+    /// Does `work`, whose panic is a failure of this host: a mistake of ours on one is not to end the others.
+    pub(super) fn alone(&mut self, work: impl FnOnce(&mut Self) -> Result<(), HostFailure>) -> Result<(), HostFailure> {
         let done = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(debug_assertions)]
             super::fault::panic(&self.report.host);
-            self.among(once).work(play)
+            work(self)
         }));
         let broken = |_| Err(HostFailure::Unknown(Failure::new(Cause::Protocol, "hoist itself broke down while it worked on this host")));
-        if let Err(failure) = done.unwrap_or_else(broken) {
-            self.fail(failure);
-        }
+        done.unwrap_or_else(broken)
     }
 
     /// Works beside other hosts from here on.

@@ -11,7 +11,7 @@ use crate::engine::{HostFailure, Step, StepResult, StepStatus};
 use crate::resource::Unreadable;
 use crate::transport::{Cause, Failure};
 
-use super::mend::settled;
+use super::mend::{settled, unsettled};
 
 impl Worker<'_> {
     /// Runs steps until none is left; returns the handlers that were notified. With a plan at hand, the first batch is
@@ -154,7 +154,9 @@ impl Worker<'_> {
             }
             Err((results, failure)) => match self.mend(None) {
                 Ok(journal) => (settled(steps, (count, batch), results, &journal), Some(failure)),
-                Err(again) => (results, Some(failure.remedy(format!("the line could not be mended: {}", again.message)))),
+                Err(again) => {
+                    (unsettled(steps, batch, results), Some(failure.remedy(format!("the line could not be mended: {}", again.message))))
+                }
             },
         };
         if step.is_some() && ran.0.is_empty() {

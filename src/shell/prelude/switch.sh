@@ -39,7 +39,12 @@ hoist_arm() {
 # hoist_account USER: keeps who this user is. Only that is put back: other users may come in the same run.
 hoist_account() {
   [ ! -e "$hoist_state/switch/account" ] || return 0
-  { getent passwd "$1" && getent shadow "$1" && getent group | sed -n "s/^\([^:]*\):[^:]*:[^:]*:\(.*,\)\{0,1\}$1\(,.*\)\{0,1\}\$/\1/p" | paste -s -d ,; } >"$hoist_state/switch/account.new"
+  hoist_groups=$(
+    getent group | while IFS=: read -r hoist_1 hoist_2 hoist_3 hoist_4; do
+      case ,$hoist_4, in *",$1,"*) printf ',%s' "$hoist_1" ;; esac
+    done
+  )
+  { getent passwd "$1" && getent shadow "$1" && printf '%s\n' "${hoist_groups#,}"; } >"$hoist_state/switch/account.new" || return 1
   mv -T "$hoist_state/switch/account.new" "$hoist_state/switch/account"
 }
 

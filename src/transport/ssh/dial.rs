@@ -124,5 +124,7 @@ mod tests {
         assert!(stream.nodelay().expect("it can be asked"));
         let failure = first_open(&dead, Instant::now() + Duration::from_millis(300)).expect_err("both are dead");
         assert!(failure.message.contains("[2001:db8::1]:22: ") && failure.message.contains(", 192.0.2.1:22: "), "{failure}");
+        // Without a way out of this machine, both are refused at once.
+        assert_eq!(failure.cause == Cause::Timeout, failure.message.contains("no answer"), "{failure}");
     }
 }

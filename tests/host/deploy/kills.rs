@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::requests::Customers;
 use super::shop::Shop;
-use crate::machine::{UNTIL_GO, testhost};
+use crate::machine::{UNTIL_GO, testhost, text};
 use crate::output::terminal;
 
 /// Quick processes: the moments count here, and there are many.
@@ -30,6 +30,27 @@ fn start(shop: &Shop) -> Child {
 /// Every host serves this version, by a release that is whole.
 fn stands(shop: &Shop, what: &str, version: &str) {
     assert_eq!((shop.answers("/"), shop.current()), (shop.each(version), shop.each(version)), "{what}");
+}
+
+// P09
+#[test]
+fn a_worker_that_panics_fails_the_deploy_and_all_hosts_serve_what_they_did() {
+    let Some(shop) = Shop::up(2) else { return };
+    shop.settings(QUICK);
+    shop.deploy("start");
+    shop.commit("next");
+    let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
+        .args(["deploy", "env=test", "--yes", "--from-local"])
+        .current_dir(shop.project.folder.path())
+        .env("HOIST_PANIC", &shop.machines[1].name)
+        .stdin(Stdio::null())
+        .output()
+        .expect("hoist runs");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}{}", text(&output.stderr));
+    assert!(said.contains("unknown") && said.contains("broke down"), "{said}");
+    stands(&shop, &said, "start");
+    shop.deploy("end");
 }
 
 // G12, P01

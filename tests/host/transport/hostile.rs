@@ -105,6 +105,7 @@ fn an_endless_banner_line_or_flood() {
     for text in [b"welcome\r\n".repeat(1000), vec![b'x'; 1 << 16], vec![0; 1 << 16], b"\n".repeat(1 << 16)] {
         let failure = failure_with(LONG, move |client| flood(client, &text));
         assert_eq!(failure.cause, Cause::Protocol, "{failure}");
+        assert!(failure.message.contains("it says `"), "{failure}");
     }
     let failure = failure_with(LONG, |mut client| {
         let _ = client.write_all(b"SSH-2.0-");
