@@ -110,7 +110,7 @@ fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
     programs.machine.sh(
         "cat >/usr/local/bin/supervisorctl <<'END'\n#!/bin/sh\n[ \"$1\" = status ] || exec /usr/bin/supervisorctl \"$@\"\necho >>/run/asked\n\
          if [ $(($(wc -l </run/asked) % 2)) = 0 ]; then state=STARTING; else state=BACKOFF; fi\n\
-         /usr/bin/supervisorctl status | sed \"s/^\\(flaps *\\)[A-Z]*/\\1$state/\"\nEND\nchmod 755 /usr/local/bin/supervisorctl",
+         /usr/bin/supervisorctl status | sed \"s/^\\(flaps *\\).*/\\1$state Exited too quickly/\"\nEND\nchmod 755 /usr/local/bin/supervisorctl",
     );
     programs.given("  flaps: { command: /bin/sleep 7007, user: www-data }\n");
     programs.fails(&["the program flaps does not stay up: BACKOFF"]);
