@@ -115,6 +115,11 @@ pub(super) fn run(
     }
 }
 
+/// Whether a change is that of one file and no more, so that nothing was done when that was refused.
+pub(super) fn one_file(step: &Step, change: &Change) -> bool {
+    step.resource.reach() == Reach::Own && change.after.len() == 1
+}
+
 /// One step in its frame. The lock is not handed to it, and it reads nothing from the line.
 fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guarded, limited): (&str, &str), nonce: &Nonce) -> String {
     let script = &change.script;
@@ -149,11 +154,15 @@ fn step_text((batch, index): (usize, usize), step: &Step, change: &Change, (guar
         ),
     };
     let body = wrap(&strict, change.run_as.as_ref().or(step.run_as.as_ref()).map(String::as_str), &step.environment, nonce);
+    let own = if one_file(step, change) { &step.notify[..] } else { &[] };
+    let [first, last] = journal::unless_refused(own);
+    before.append(&first);
     format!(
         "{}# fault\nhoist_b s{index} || return 0\n{open}(\ntrap - PIPE; exec 5>&- 6>&- 9>&-; set -e\n{guarded}{}# fault\n{body}) </dev/null{blob}{outputs}{limited}\nhoist_s=$?\n\
-         # fault\n{close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
+         {}# fault\n{close}hoist_j \"end {batch}.{index} $hoist_s\"; hoist_e s{index} \"$hoist_s\"; [ \"$hoist_s\" = 0 ] || return 0\n",
         before.text(),
-        head.text()
+        head.text(),
+        last.text()
     )
 }
 

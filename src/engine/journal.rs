@@ -138,6 +138,25 @@ pub(super) fn pend(key: &str) -> Script {
     script
 }
 
+/// The status of a step that wrote nothing, for its own check refused what it was to write.
+pub(super) const REFUSED: i32 = 77;
+
+/// Around a step that notifies these handlers, whose status is in `$hoist_s` then: when nothing was written, those that were not due
+/// before are not due behind it either. What is put in front, and what behind.
+pub(super) fn unless_refused(keys: &[String]) -> [Script; 2] {
+    let (mut before, mut behind) = (Script::new(), Script::new());
+    if !keys.is_empty() {
+        before.line("hoist_new=", &[]);
+        for key in keys {
+            before.line("[ -s \"$hoist_pending/\"{} ] || hoist_new=\"$hoist_new \"{}", &[&aside::name(key), &aside::name(key)]);
+        }
+        behind.line("if [ \"$hoist_s\" = {} ]; then", &[&REFUSED.to_string()]);
+        behind.line("  for hoist_1 in $hoist_new; do rm -rf \"$hoist_pending/$hoist_1\" \"$hoist_state/aside/$hoist_1\"; done", &[]);
+        behind.line("fi", &[]);
+    }
+    [before, behind]
+}
+
 /// Takes handlers out of the journal: they have run. What was put aside for them goes last, for it is nobody's then.
 pub(super) fn forget(keys: &[String]) -> Script {
     let mut script = Script::new();

@@ -69,7 +69,8 @@ hoist_was() {
 }
 
 # hoist_write PATH MODE OWNER GROUP SHA256 WAS CHECK: puts the content on descriptor 4 at PATH, whole or not at all.
-# Empty OWNER or GROUP: as they come. CHECK is a command that must accept the new file, which it finds in $hoist_tmp.
+# Empty OWNER or GROUP: as they come. CHECK is a command that must accept the new file, which it finds in $hoist_tmp: if it does
+# not, the status is 77.
 hoist_write() {
   hoist_dir=${1%/*}
   hoist_was "$1" "$6"
@@ -99,7 +100,7 @@ hoist_write() {
   if [ -n "$7" ]; then
     hoist_tmp=$hoist_tmp sh -c "$7" 3>&- || {
       printf '%s: the new file was refused by its check (status %s); the old one stays\n' "$1" "$?" >&2
-      exit 1
+      exit 77
     }
   fi
   # fault

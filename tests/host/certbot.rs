@@ -123,6 +123,7 @@ fn a_certificate_is_fetched_on_trixie_and_goes_when_no_site_has_it() {
          -not_before 20200101000000Z -not_after 20200102000000Z >/tmp/old.pem; cat /tmp/old.pem >cert.pem; cat /tmp/old.pem >fullchain.pem",
     );
     shop.project.converge();
+    shop.machine.sh("openssl x509 -noout -checkend 0 -in /etc/letsencrypt/live/shop/cert.pem");
     assert_eq!(shop.page("shop.test"), "page\n");
     let gone = format!("{SITES}{}certbot_certificates: {{ shop: ~ }}\n", pebble::VARIABLES);
     shop.project.file("group_vars/web.yml", &gone);

@@ -106,6 +106,17 @@ fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
     programs.given("  idle: ~\n  many: { command: /bin/sleep 300%(process_num)d, user: www-data, numprocs: 2 }\n");
     programs.project.converge();
     assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
+    // One that fails goes to and fro, and is not up when it is seen in either state.
+    programs.machine.sh(
+        "cat >/usr/local/bin/supervisorctl <<'END'\n#!/bin/sh\n[ \"$1\" = status ] || exec /usr/bin/supervisorctl \"$@\"\necho >>/run/asked\n\
+         if [ $(($(wc -l </run/asked) % 2)) = 0 ]; then state=STARTING; else state=BACKOFF; fi\n\
+         /usr/bin/supervisorctl status | sed \"s/^\\(flaps *\\).*/\\1$state Exited too quickly/\"\nEND\nchmod 755 /usr/local/bin/supervisorctl",
+    );
+    programs.given("  flaps: { command: /bin/sleep 7007, user: www-data }\n");
+    programs.fails(&["the program flaps does not stay up: BACKOFF"]);
+    programs.machine.sh("rm /usr/local/bin/supervisorctl");
+    programs.given("  flaps: ~\n  many: { command: /bin/sleep 300%(process_num)d, user: www-data, numprocs: 2 }\n");
+    programs.project.converge();
     // The same programs under systemd: supervisor lets go of them.
     programs.manager("systemd");
     programs.project.converge();
@@ -118,6 +129,45 @@ fn a_program_of_supervisor_that_does_not_stay_up_fails_the_run() {
     programs.project.converge();
     assert_eq!((programs.pids("3000").len(), programs.pids("3001").len()), (1, 1));
     assert_eq!(programs.machine.sh("systemctl list-units --all --plain --no-legend 'app-many*'; ls /etc/systemd_app"), "update\n");
+}
+
+#[test]
+fn a_role_in_the_place_of_the_other_takes_the_programs_over() {
+    let Some(programs) = Programs::up("supervisor") else { return };
+    programs.project.file("group_vars/all.yml", "");
+    let role = |name: &str| programs.project.file("hoist.yml", &format!("plays:\n  - hosts: web\n    roles: [{name}]\n"));
+    let given = |two: &str| {
+        programs.given(&format!(
+            "  one: {{ command: /bin/sleep 1001, user: www-data }}\n  two: {{ command: /bin/sleep {two}, user: www-data, numprocs: 2 }}\n\
+             supervisor_groups: {{ shop: [one] }}\n"
+        ));
+    };
+    let run = |two: &str| (programs.pids("1001").len(), programs.pids(two).len());
+    given("2002");
+    role("supervisor");
+    programs.project.converge();
+    role("systemd_app");
+    programs.project.converge();
+    assert_eq!(run("2002"), (1, 2));
+    assert_eq!(programs.machine.sh("supervisorctl status || true; ls /etc/supervisor/conf.d"), "");
+    role("supervisor");
+    programs.project.converge();
+    assert_eq!(run("2002"), (1, 2));
+    assert_eq!(programs.machine.sh("ls /etc/systemd/system /var/lib/systemd_app | grep app- || true; ls /etc/systemd_app"), "update\n");
+    // It is started first, and takes its time.
+    programs.machine.sh(
+        "systemctl stop supervisor; mkdir -p /etc/systemd/system/supervisor.service.d; cd /etc/systemd/system/supervisor.service.d\n\
+         printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"sleep 5; exec /usr/bin/supervisord -n -c /etc/supervisor/supervisord.conf\"\\n' >slow.conf\n\
+         systemctl daemon-reload",
+    );
+    given("2003");
+    programs.project.converge();
+    assert_eq!(run("2003"), (1, 2));
+    // One that does not run has nothing to let go of.
+    programs.machine.sh("systemctl disable -q --now supervisor");
+    role("systemd_app");
+    programs.project.converge();
+    assert_eq!(run("2003"), (1, 2));
 }
 
 // S07, U02

@@ -95,6 +95,36 @@ fn a_handler_survives_a_failure() {
     assert_eq!(machine.sh("cat /var/reloads; ls /var/lib/hoist/pending"), "reloaded\n");
 }
 
+/// What a check refuses was not written, so nothing is to be brought into effect.
+#[test]
+fn a_file_that_its_own_check_refuses_makes_no_handler_due() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "deploy");
+    project.file("roles/test/files/set/1", "1");
+    project.file("roles/test/files/set/2", "bad");
+    let fails = |tasks: &str| {
+        let handlers = "handlers:\n  - name: reload\n    shell: { cmd: echo reloaded >> /var/reloads, always: true }\n";
+        project.file("roles/test/role.yml", &format!("provision:\n{tasks}{handlers}"));
+        let run = project.hoist(&["provision", "env=test", "--yes"]);
+        assert!(run.status == 3 && run.stdout.contains("refused by its check"), "{run}");
+        (
+            run.stdout.contains("pending"),
+            machine.sh("ls /var/lib/hoist/pending 2>/dev/null | wc -l; ls -A /var/lib/hoist/aside 2>/dev/null || true"),
+        )
+    };
+    let copy = |what: &str| format!("  - copy: {{ {what}, validate: '! grep -q bad %s' }}\n    notify: reload\n");
+    let refused = copy("dest: /etc/checked, content: bad");
+    assert_eq!(fails(&refused), (false, "0\n".to_string()));
+    let as_user = copy("dest: /home/deploy/checked, content: bad") + "    become_user: deploy\n";
+    assert_eq!(fails(&as_user), (false, "0\n".to_string()));
+    // It is due for what was written before: another file of the same task, or that of another one.
+    assert_eq!(fails(&copy("src: set/, dest: /etc/many/")), (true, "1\n".to_string()));
+    machine.sh("rm -r /etc/many /var/lib/hoist/pending");
+    assert_eq!(fails(&(copy("dest: /etc/fine, content: x") + &refused)), (true, "1\n".to_string()));
+    assert_eq!(fails(&refused), (false, "0\n".to_string()), "it has run by now");
+    assert_eq!(machine.sh("cat /var/reloads"), "reloaded\n");
+}
+
 // L01
 #[test]
 fn a_second_run_is_told_who_holds_the_lock() {

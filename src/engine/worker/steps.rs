@@ -100,8 +100,11 @@ impl Worker<'_> {
         let first = self.report.results.len();
         for (at, (planned, result)) in batch.iter().zip(&results).enumerate() {
             let step = &steps[planned.step];
-            // The journal is written before the step runs, so a failed one leaves its handlers there too.
-            add(&mut self.report.pending, &step.notify);
+            // The journal is written before the step runs, so a failed one leaves its handlers there too, if it wrote anything.
+            let one_file = planned.verdict.change().is_some_and(|change| apply::one_file(step, change));
+            if result.status != StepStatus::Failed(journal::REFUSED) || !one_file {
+                add(&mut self.report.pending, &step.notify);
+            }
             if result.status == StepStatus::Changed {
                 add(notified, &step.notify);
             }
