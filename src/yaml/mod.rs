@@ -1,6 +1,7 @@
 //! YAML with a place for every value. The only room that knows the YAML library.
 
 mod de;
+mod mistake;
 mod node;
 mod parse;
 
