@@ -52,7 +52,7 @@ pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
     for Definition { name, layer, key_span, .. } in set {
         let summary = format!("nothing uses the variable `{name}`");
         let typed = *layer == Layer::CommandLine;
-        let problem = if typed { Diagnostic::error(summary) } else { Diagnostic::warning(summary) }.at(key_span);
+        let problem = if typed { Diagnostic::error(summary) } else { Diagnostic::warning(summary) }.at(key_span).missing();
         problems.push(match suggest::closest(name, inputs.iter().copied().chain(uses.keys().map(String::as_str))) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),
             None if typed => problem.help("`hoist role show ROLE` lists what a role takes"),

@@ -257,7 +257,7 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
             match handlers.iter().find(|(key, _)| *key == own).or_else(|| handlers.iter().find(|(_, name)| name == notified)) {
                 Some((key, _)) => *notified = key.clone(),
                 None => {
-                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(span);
+                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(span).missing();
                     problems.push(match handlers.is_empty() {
                         true => error.help("handlers stand under `handlers:` in role.yml; this play has none"),
                         false => error.suggest(notified, handlers.iter().map(|(_, name)| name.as_str())),

@@ -118,7 +118,9 @@ impl Config {
     /// Problems go to `problems`, what could be read is returned.
     pub fn load(layout: &Layout, problems: &mut Diagnostics) -> Self {
         let source = problems.take(layout.read(PROJECT_FILE.as_ref())).flatten();
-        let config = source.map(|source| Self::read(&source, problems)).unwrap_or_default();
+        let mut mistakes = Diagnostics::new();
+        let config = source.map(|source| Self::read(&source, &mut mistakes)).unwrap_or_default();
+        problems.extend(mistakes.unread());
         // A slip in the name would leave the environment that is meant unprotected.
         for (name, item) in &config.environments {
             if let Err(error) = layout.expect_environment(name) {
@@ -191,7 +193,10 @@ fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
         None if node.entries().is_empty() => None,
         None => {
             problems.push(
-                Diagnostic::error("a play needs `hosts`").at(&node.entries()[0].key_span).help("name a group, or write `hosts: all`"),
+                Diagnostic::error("a play needs `hosts`")
+                    .at(&node.entries()[0].key_span)
+                    .help("name a group, or write `hosts: all`")
+                    .missing(),
             );
             None
         }
@@ -223,7 +228,7 @@ fn role(node: &Node, problems: &mut Diagnostics) -> Option<RoleUse> {
     let (vars, tags, when) = (fields.vars("vars", problems), fields.tags(problems), fields.get("when").cloned());
     let Some(name_node) = fields.get("role") else {
         if let Some(first) = node.entries().first() {
-            problems.push(Diagnostic::error("`role` is missing").at(&first.key_span).help("write `role: NAME`"));
+            problems.push(Diagnostic::error("`role` is missing").at(&first.key_span).help("write `role: NAME`").missing());
         }
         return None;
     };
@@ -334,7 +339,7 @@ mod tests {
             "hoist.yml:7:12 `a-b` cannot be the name of a variable (write `a_b`: letters, digits and `_`, no digit in front)",
             "hoist.yml:9:5 a play must be a mapping (`name: value` lines), this is a text ()",
             "hoist.yml:10:25 unknown key `protect` in the environment `prod` (did you mean `protected`?)",
-            "hoist.yml:10:60 `protected`: expected a boolean, found integer `7` ()",
+            "hoist.yml:10:60 `protected`: expected a boolean, found 7 ()",
             "hoist.yml:11:20 `forks` must be a number from 1 to 1000 ()",
             "hoist.yml:11:40 `connect_timeout` must be a number from 1 to 3600 ()",
             "hoist.yml:11:61 `probe_timeout` must be a number from 1 to 3600 ()",

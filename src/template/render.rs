@@ -165,7 +165,7 @@ impl Template {
 
     /// An error that points at the first place where `name` is used.
     pub fn undefined(&self, name: &str, known: &[&str]) -> Diagnostic {
-        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name));
+        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name)).missing();
         if let Some(fact) = name.strip_prefix("ansible_").filter(|fact| FACTS_OF_ANSIBLE.contains(fact)) {
             return error.help(format!("what a host says of itself is in `facts`: `facts.{fact}`"));
         }

@@ -104,6 +104,11 @@ pub fn diagnostic(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnost
     }
 }
 
+/// Whether what stands in backticks in a mistake is a word of YAML, and nothing of the file.
+pub fn is_word(quoted: &str) -> bool {
+    WORDS.iter().any(|(_, said, _)| said.split('`').skip(1).step_by(2).any(|word| word == quoted && word != "{}"))
+}
+
 /// What stands in the quotes of a message: `` `x' `` or `` `x` ``.
 fn quoted(text: &str) -> &str {
     text.split_once('`').map_or("", |(_, tail)| tail.trim_end_matches(|c| c != '`' && c != '\'').trim_end_matches(['`', '\'']))

@@ -6,5 +6,6 @@ mod node;
 mod parse;
 
 pub use de::from_node;
+pub use mistake::is_word;
 pub use node::{Entry, Node, Value};
 pub use parse::parse;

@@ -30,10 +30,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     if text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == "---") {
         return Ok(Node::new(Value::Null, Span::whole(source)));
     }
-    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| mistake::diagnostic(source, &error))?;
+    let raw: Spanned<Raw> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| mistake::diagnostic(source, &error).unread())?;
     let mut problems = Diagnostics::new();
     let node = place(raw, source, &mut problems);
-    problems.or(node)
+    problems.unread().or(node)
 }
 
 fn span_of(source: &Arc<Source>, location: serde_saphyr::Location, least: u64) -> Span {
