@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{About, Job, Play, RoleCall};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::project::{Given, Manner, RoleScope, Scope, Task};
+use crate::project::{Given, Manner, RoleScope, Scope, Task, ansible};
 use crate::resource::{self, KINDS, Resource};
 use crate::yaml::{Node, Value};
 
@@ -239,12 +239,12 @@ fn environment(manner: &Manner, scope: &Scope<'_>) -> Result<Vec<(String, String
 }
 
 fn unknown_kind(task: &Task) -> Diagnostic {
-    let known: Vec<&str> = KINDS
-        .iter()
-        .flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()))
-        .chain(crate::project::task::KEYWORDS)
-        .collect();
-    Diagnostic::error(format!("unknown kind of task `{}`", task.kind)).at(&task.kind_span).suggest(&task.kind, known)
+    let kinds: Vec<&str> = KINDS.iter().flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied())).collect();
+    let error = Diagnostic::error(format!("unknown kind of task `{}`", task.kind)).at(&task.kind_span);
+    match ansible::module(&task.kind, &kinds) {
+        Some(advice) => error.help(advice),
+        None => error.suggest(&task.kind, kinds.into_iter().chain(crate::project::task::KEYWORDS)),
+    }
 }
 
 /// Turns the names in `notify` into keys: the step's own role is asked first, then every role of the play.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::inventory::pattern::Pattern;
 use super::layout::{Layout, PROJECT_FILE};
-use super::names;
+use super::{ansible, names};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Entry, Node, Value, from_node};
 
@@ -246,7 +246,10 @@ impl<'a> Fields<'a> {
         let entries = problems.take(node.expect_mapping(what)).unwrap_or_default();
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let error = Diagnostic::error(format!("unknown key `{}` in {what}", entry.key.escape_debug())).at(&entry.key_span);
-            problems.push(error.suggest(&entry.key, known.iter().copied()));
+            problems.push(match ansible::of_play(&entry.key).filter(|_| known.contains(&"hosts")) {
+                Some(advice) => error.help(advice),
+                None => error.suggest(&entry.key, known.iter().copied()),
+            });
         }
         Self { entries }
     }
