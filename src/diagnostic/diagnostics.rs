@@ -130,6 +130,11 @@ impl Diagnostics {
         Self { all: self.all.into_iter().map(|diagnostic| diagnostic.label(span, text)).collect() }
     }
 
+    /// Each of them changed.
+    pub fn map(self, change: impl Fn(Diagnostic) -> Diagnostic) -> Self {
+        Self { all: self.all.into_iter().map(change).collect() }
+    }
+
     /// The errors among them are about a part of the project that could not be read.
     pub fn unread(self) -> Self {
         let own = |problem: &Diagnostic| problem.severity == Severity::Error && problem.bearing == Bearing::Own;

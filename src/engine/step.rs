@@ -153,6 +153,12 @@ impl Reader<'_> {
     }
 
     fn step(&self, task: &Task, scope: &Scope<'_>) -> Result<Option<Step>, Diagnostics> {
+        let user = task.manner.inside(self.outer).become_user;
+        let written = [&task.args].into_iter().chain(&task.more_args).chain(&user);
+        self.settled(task, scope).map_err(|problems| written.fold(problems, |problems, node| blamed(problems, node, scope)))
+    }
+
+    fn settled(&self, task: &Task, scope: &Scope<'_>) -> Result<Option<Step>, Diagnostics> {
         if let Some(when) = &task.when
             && !scope.condition(when)?
         {
@@ -207,6 +213,28 @@ impl Reader<'_> {
             return Err(Diagnostic::error(format!("`{user}` is no name for a user")).at(&node.span).into());
         }
         Ok(Some(user.to_string()).filter(|user| user != "root"))
+    }
+}
+
+/// The problems of an argument that is nothing but a variable point at where the variable is set, too.
+fn blamed(problems: Diagnostics, node: &Node, scope: &Scope<'_>) -> Diagnostics {
+    match &node.value {
+        Value::Sequence(items) => items.iter().fold(problems, |problems, item| blamed(problems, item, scope)),
+        Value::Mapping(entries) => entries.iter().fold(problems, |problems, entry| blamed(problems, &entry.node, scope)),
+        // An address may hold a password, and the line with it would be shown.
+        _ => match scope
+            .origin(node)
+            .filter(|origin| *origin != node.span && !(origin.text().contains("://") && origin.text().contains('@')))
+        {
+            Some(origin) => problems.map(|mut problem| {
+                if problem.labels.first().is_some_and(|(span, _)| *span == node.span) {
+                    problem.labels.insert(0, (origin.clone(), String::new()));
+                    problem.labels[1].1 = "used here".to_string();
+                }
+                problem
+            }),
+            None => problems,
+        },
     }
 }
 

@@ -297,6 +297,13 @@ impl<'a> Scope<'a> {
         local.or_else(|| self.base.given.get(name).map(|given| given.node)).map(|node| node.place(path))
     }
 
+    /// Where the value of a text is written that is nothing but a variable, or a part of one: `{{ site.port }}`.
+    pub fn origin(&self, node: &Node) -> Option<Span> {
+        let path: Vec<String> = expression(node.as_str()?)?.trim().split('.').map(str::to_string).collect();
+        let plain = |part: &String| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+        path.iter().all(plain).then(|| self.place(&path))?
+    }
+
     /// The values that a template names.
     fn values(&self, template: &Template, chain: &mut Vec<String>) -> Result<Values, Diagnostics> {
         let mut real = Map::new();
