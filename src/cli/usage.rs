@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::load::{Project, Site};
+use super::load::{Project, Site, SiteHost};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
 use crate::project::{Definition, Layer, Library, Role, Task};
 use crate::template::{Place, Templates, expression, is_template};
@@ -35,8 +35,8 @@ fn definitions(site: &Site) -> impl Iterator<Item = &Definition> {
     all.filter(move |definition| seen.insert(Arc::as_ptr(definition))).map(AsRef::as_ref)
 }
 
-/// Reports variables that no role, template or other variable uses. On the command line such a one is an error:
-/// `git_versoin=v2` would deploy something else.
+/// Reports variables that no role, template or other variable uses. One that must be a slip is an error: `git_versoin=v2` on the
+/// command line would deploy something else, and `app_proceses` in a file no process at all.
 pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
     let inputs: BTreeSet<&str> = site.roles.iter().flat_map(|role| &role.inputs).map(|input| input.name.as_str()).collect();
     let known = |name: &str| inputs.contains(name) || name.starts_with("ansible_");
@@ -49,16 +49,44 @@ pub fn check(project: &Project, site: &Site, problems: &mut Diagnostics) {
         return;
     }
     let uses = uses(project, site, None);
-    for Definition { name, layer, key_span, .. } in set {
+    for definition in set {
+        let Definition { name, layer, key_span, .. } = definition;
+        if let Some((role, input)) = slip(site, definition) {
+            let error = Diagnostic::error(format!("nothing uses the variable `{name}`, and nothing sets `{input}` of the role `{role}`"));
+            let error = error.at(key_span).help(format!("did you mean `{input}`?"));
+            problems.push(error.help(format!("if both are meant, set `{input}`, too, be it to its default")).missing());
+            continue;
+        }
         let summary = format!("nothing uses the variable `{name}`");
         let typed = *layer == Layer::CommandLine;
-        let problem = if typed { Diagnostic::error(summary) } else { Diagnostic::warning(summary) }.at(key_span);
+        let problem = if typed { Diagnostic::error(summary) } else { Diagnostic::warning(summary) }.at(key_span).missing();
         problems.push(match suggest::closest(name, inputs.iter().copied().chain(uses.keys().map(String::as_str))) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),
             None if typed => problem.help("`hoist role show ROLE` lists what a role takes"),
             None => problem,
         });
     }
+}
+
+/// The role and its input that were meant by a variable which nothing uses: a host gets the role, nothing sets the input there, and
+/// the names differ in a slip or two behind the same prefix.
+fn slip<'a>(site: &'a Site, definition: &Definition) -> Option<(&'a str, &'a str)> {
+    let prefix = definition.name.split_once('_')?.0;
+    let written = |host: &SiteHost| host.variables.definitions(&definition.name).iter().any(|one| one.key_span == definition.key_span);
+    site.hosts.iter().filter(|host| written(host)).find_map(|host| {
+        let plays = site.plays.iter().filter(|play| play.hosts.contains(&host.name));
+        let calls = plays.flat_map(|play| play.roles.iter().map(|call| (call, play.vars.iter().chain(&call.vars))));
+        calls.into_iter().find_map(|(call, mut vars)| {
+            let inputs = call.role.inputs.iter().map(|input| input.name.as_str());
+            let meant = inputs.filter(|input| input.split_once('_').is_some_and(|(begin, _)| begin == prefix));
+            let meant = meant.min_by_key(|input| suggest::slips(&definition.name, input)).filter(|input| {
+                let most = if input.len() > prefix.len() + 6 { 2 } else { 1 };
+                suggest::slips(&definition.name, input) <= most
+            })?;
+            let set = host.variables.get(meant).is_some_and(|winner| winner.layer != Layer::Defaults);
+            (!set && !vars.any(|entry| entry.key == meant)).then_some((call.role.name.as_str(), meant))
+        })
+    })
 }
 
 struct Finder<'a> {

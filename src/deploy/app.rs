@@ -70,8 +70,12 @@ impl App {
     /// # Errors
     /// What is wrong in them.
     pub fn read(inputs: &Map<String, Json>, places: &dyn Fn(&[&str]) -> Option<Span>) -> Result<Self, Diagnostics> {
-        let app: Self = serde_path_to_error::deserialize(Json::Object(inputs.clone()))
-            .map_err(|error| Diagnostic::error(format!("`{}` of the app role: {}", error.path(), error.inner())))?;
+        let app: Self = serde_path_to_error::deserialize(Json::Object(inputs.clone())).map_err(|error| {
+            let (path, said) = (error.path().to_string(), error.inner().to_string());
+            let said = if said.starts_with("invalid type: null") { "null is no value for it".to_string() } else { said };
+            let steps: Vec<&str> = path.split('.').collect();
+            places(&steps).iter().fold(Diagnostic::error(format!("`{path}` of the app role: {said}")), Diagnostic::at)
+        })?;
         let mut problems = inspect(inputs, places);
         let at = |error: Diagnostic, path: &[&str]| places(path).iter().fold(error, Diagnostic::at);
         let name = |text: &str| {
@@ -86,8 +90,13 @@ impl App {
             problems.push(at(error, &path).help(help));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
-        if !app.root.starts_with('/') || !app.root.chars().all(plain) || app.root.split('/').any(|part| part == "..") || app.root.len() < 3
-        {
+        // By default it is made of the name, which was told of.
+        let told = !name(&app.name) && app.root.ends_with(&app.name);
+        let odd = !app.root.starts_with('/')
+            || !app.root.chars().all(plain)
+            || app.root.split('/').any(|part| part == "..")
+            || app.root.len() < 3;
+        if odd && !told {
             let error = Diagnostic::error(format!("`app_root: {}` is no folder for releases", app.root.escape_debug()));
             problems.push(at(error, &["app_root"]).help("an absolute path of letters, digits, `_`, `.` and `-`: /srv/shop"));
         }

@@ -11,6 +11,17 @@ pub enum Severity {
     Error,
 }
 
+/// How a problem hangs together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// It stands for itself.
+    Own,
+    /// A part of the project could not be read, so nobody knows what would have been in it.
+    Unread,
+    /// Something is not there, or nothing uses it: that may be for a part that could not be read.
+    Missing,
+}
+
 /// One problem for the person who made the mistake.
 ///
 /// The summary is one line, lower case, names in backticks, no full stop. Labels point at the places,
@@ -25,12 +36,14 @@ pub struct Diagnostic {
     pub labels: Vec<(Span, String)>,
     /// What to do, a line each.
     pub help: Vec<String>,
+    /// How it hangs together with others.
+    pub bearing: Bearing,
 }
 
 impl Diagnostic {
     /// An error with no place yet.
     pub fn error(summary: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, summary: summary.into(), labels: Vec::new(), help: Vec::new() }
+        Self { severity: Severity::Error, summary: summary.into(), labels: Vec::new(), help: Vec::new(), bearing: Bearing::Own }
     }
 
     /// A warning with no place yet.
@@ -53,6 +66,16 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
+    }
+
+    /// Because of it, nobody knows what a part of the project says.
+    pub fn unread(self) -> Self {
+        Self { bearing: Bearing::Unread, ..self }
+    }
+
+    /// It says that something is not there, or that nothing uses it.
+    pub fn missing(self) -> Self {
+        Self { bearing: Bearing::Missing, ..self }
     }
 
     /// Adds "did you mean `x`?" when one of `known` is close to `written`, else the list of what is known.
@@ -107,6 +130,24 @@ impl Diagnostics {
         Self { all: self.all.into_iter().map(|diagnostic| diagnostic.label(span, text)).collect() }
     }
 
+    /// Each of them changed.
+    pub fn map(self, change: impl Fn(Diagnostic) -> Diagnostic) -> Self {
+        Self { all: self.all.into_iter().map(change).collect() }
+    }
+
+    /// The errors among them are about a part of the project that could not be read.
+    pub fn unread(self) -> Self {
+        let own = |problem: &Diagnostic| problem.severity == Severity::Error && problem.bearing == Bearing::Own;
+        let unread = |problem: Diagnostic| if own(&problem) { problem.unread() } else { problem };
+        Self { all: self.all.into_iter().map(unread).collect() }
+    }
+
+    /// Without those that are mere consequences: what is said to be missing may stand where nothing could be read.
+    pub fn settled(&self) -> Self {
+        let unread = self.all.iter().any(|problem| problem.bearing == Bearing::Unread);
+        Self { all: self.all.iter().filter(|problem| !unread || problem.bearing != Bearing::Missing).cloned().collect() }
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.all.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -138,6 +179,18 @@ impl From<Diagnostic> for Diagnostics {
 mod tests {
     use super::*;
     use crate::diagnostic::Source;
+
+    #[test]
+    fn what_is_missing_is_not_told_of_where_something_could_not_be_read() {
+        let (missing, own) = (Diagnostic::error("no `a`").missing(), Diagnostic::error("bad"));
+        let broken = Diagnostics::from(Diagnostic::error("broken")).unread();
+        let mut all = Diagnostics::new();
+        [missing, own].into_iter().for_each(|problem| all.push(problem));
+        let said = |all: &Diagnostics| all.settled().iter().map(|problem| problem.summary.clone()).collect::<Vec<_>>();
+        assert_eq!(said(&all), ["no `a`", "bad"]);
+        all.extend(broken);
+        assert_eq!(said(&all), ["bad", "broken"]);
+    }
 
     #[test]
     fn what_is_said_of_a_place_is_said_once() {

@@ -5,5 +5,5 @@ mod diagnostics;
 mod source;
 pub mod suggest;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Bearing, Diagnostic, Diagnostics, Severity};
 pub use source::{Source, Span};

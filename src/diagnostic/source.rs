@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Diagnostic;
+
 /// One file (or command line) that the user wrote, kept for as long as something may point into it.
 pub struct Source {
     name: PathBuf,
@@ -14,6 +16,20 @@ impl Source {
     /// Keeps `text` under the name that messages show, usually a path relative to the project.
     pub fn new(name: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self { name: name.into(), text: text.into() })
+    }
+
+    /// Keeps what a file holds, which must be text.
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn decode(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Arc<Self>, Diagnostic> {
+        let name = name.into();
+        String::from_utf8(bytes).map(|text| Self::new(&name, text)).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let source = Self::new(&name, String::from_utf8_lossy(error.as_bytes()));
+            let said = format!("`{}` cannot be read: this is not UTF-8", name.to_string_lossy().escape_debug());
+            Diagnostic::error(said).at(&Span::new(&source, at, at + 1)).help("save it as UTF-8").unread()
+        })
     }
 
     /// The name that messages show.

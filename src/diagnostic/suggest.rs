@@ -12,6 +12,11 @@ pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
+/// How many slips lie between two names: a letter that is missing, one too many, a wrong one, or two swapped.
+pub fn slips(written: &str, name: &str) -> usize {
+    strsim::damerau_levenshtein(written, name)
+}
+
 fn score(written: &str, name: &str) -> f64 {
     // One slip in a short word (`prd`, `wbe`) weighs more than in a long one, yet is what people type.
     let slips = strsim::damerau_levenshtein(written, name);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{About, Job, Play, RoleCall};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::project::{Given, Manner, RoleScope, Scope, Task};
+use crate::project::{Given, Manner, RoleScope, Scope, Task, ansible};
 use crate::resource::{self, KINDS, Resource};
 use crate::yaml::{Node, Value};
 
@@ -153,6 +153,12 @@ impl Reader<'_> {
     }
 
     fn step(&self, task: &Task, scope: &Scope<'_>) -> Result<Option<Step>, Diagnostics> {
+        let user = task.manner.inside(self.outer).become_user;
+        let written = [&task.args].into_iter().chain(&task.more_args).chain(&user);
+        self.settled(task, scope).map_err(|problems| written.fold(problems, |problems, node| blamed(problems, node, scope)))
+    }
+
+    fn settled(&self, task: &Task, scope: &Scope<'_>) -> Result<Option<Step>, Diagnostics> {
         if let Some(when) = &task.when
             && !scope.condition(when)?
         {
@@ -210,6 +216,28 @@ impl Reader<'_> {
     }
 }
 
+/// The problems of an argument that is nothing but a variable point at where the variable is set, too.
+fn blamed(problems: Diagnostics, node: &Node, scope: &Scope<'_>) -> Diagnostics {
+    match &node.value {
+        Value::Sequence(items) => items.iter().fold(problems, |problems, item| blamed(problems, item, scope)),
+        Value::Mapping(entries) => entries.iter().fold(problems, |problems, entry| blamed(problems, &entry.node, scope)),
+        // An address may hold a password, and the line with it would be shown.
+        _ => match scope
+            .origin(node)
+            .filter(|origin| *origin != node.span && !(origin.text().contains("://") && origin.text().contains('@')))
+        {
+            Some(origin) => problems.map(|mut problem| {
+                if problem.labels.first().is_some_and(|(span, _)| *span == node.span) {
+                    problem.labels.insert(0, (origin.clone(), String::new()));
+                    problem.labels[1].1 = "used here".to_string();
+                }
+                problem
+            }),
+            None => problems,
+        },
+    }
+}
+
 fn seconds(node: &Node, scope: &Scope<'_>) -> Result<Duration, Diagnostics> {
     let rendered = scope.render(node)?;
     match crate::yaml::from_node::<u32>(&rendered) {
@@ -239,12 +267,12 @@ fn environment(manner: &Manner, scope: &Scope<'_>) -> Result<Vec<(String, String
 }
 
 fn unknown_kind(task: &Task) -> Diagnostic {
-    let known: Vec<&str> = KINDS
-        .iter()
-        .flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()))
-        .chain(crate::project::task::KEYWORDS)
-        .collect();
-    Diagnostic::error(format!("unknown kind of task `{}`", task.kind)).at(&task.kind_span).suggest(&task.kind, known)
+    let kinds: Vec<&str> = KINDS.iter().flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied())).collect();
+    let error = Diagnostic::error(format!("unknown kind of task `{}`", task.kind)).at(&task.kind_span);
+    match ansible::module(&task.kind, &kinds) {
+        Some(advice) => error.help(advice),
+        None => error.suggest(&task.kind, kinds.into_iter().chain(crate::project::task::KEYWORDS)),
+    }
 }
 
 /// Turns the names in `notify` into keys: the step's own role is asked first, then every role of the play.
@@ -257,7 +285,7 @@ fn settle_notify(all: &mut PlaySteps, problems: &mut Diagnostics) {
             match handlers.iter().find(|(key, _)| *key == own).or_else(|| handlers.iter().find(|(_, name)| name == notified)) {
                 Some((key, _)) => *notified = key.clone(),
                 None => {
-                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(span);
+                    let error = Diagnostic::error(format!("there is no handler `{notified}`")).at(span).missing();
                     problems.push(match handlers.is_empty() {
                         true => error.help("handlers stand under `handlers:` in role.yml; this play has none"),
                         false => error.suggest(notified, handlers.iter().map(|(_, name)| name.as_str())),

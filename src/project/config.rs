@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::inventory::pattern::Pattern;
 use super::layout::{Layout, PROJECT_FILE};
-use super::names;
+use super::{ansible, names};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Entry, Node, Value, from_node};
 
@@ -118,7 +118,9 @@ impl Config {
     /// Problems go to `problems`, what could be read is returned.
     pub fn load(layout: &Layout, problems: &mut Diagnostics) -> Self {
         let source = problems.take(layout.read(PROJECT_FILE.as_ref())).flatten();
-        let config = source.map(|source| Self::read(&source, problems)).unwrap_or_default();
+        let mut mistakes = Diagnostics::new();
+        let config = source.map(|source| Self::read(&source, &mut mistakes)).unwrap_or_default();
+        problems.extend(mistakes.unread());
         // A slip in the name would leave the environment that is meant unprotected.
         for (name, item) in &config.environments {
             if let Err(error) = layout.expect_environment(name) {
@@ -191,7 +193,10 @@ fn play(node: &Node, problems: &mut Diagnostics) -> Option<Play> {
         None if node.entries().is_empty() => None,
         None => {
             problems.push(
-                Diagnostic::error("a play needs `hosts`").at(&node.entries()[0].key_span).help("name a group, or write `hosts: all`"),
+                Diagnostic::error("a play needs `hosts`")
+                    .at(&node.entries()[0].key_span)
+                    .help("name a group, or write `hosts: all`")
+                    .missing(),
             );
             None
         }
@@ -223,7 +228,7 @@ fn role(node: &Node, problems: &mut Diagnostics) -> Option<RoleUse> {
     let (vars, tags, when) = (fields.vars("vars", problems), fields.tags(problems), fields.get("when").cloned());
     let Some(name_node) = fields.get("role") else {
         if let Some(first) = node.entries().first() {
-            problems.push(Diagnostic::error("`role` is missing").at(&first.key_span).help("write `role: NAME`"));
+            problems.push(Diagnostic::error("`role` is missing").at(&first.key_span).help("write `role: NAME`").missing());
         }
         return None;
     };
@@ -241,7 +246,10 @@ impl<'a> Fields<'a> {
         let entries = problems.take(node.expect_mapping(what)).unwrap_or_default();
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let error = Diagnostic::error(format!("unknown key `{}` in {what}", entry.key.escape_debug())).at(&entry.key_span);
-            problems.push(error.suggest(&entry.key, known.iter().copied()));
+            problems.push(match ansible::of_play(&entry.key).filter(|_| known.contains(&"hosts")) {
+                Some(advice) => error.help(advice),
+                None => error.suggest(&entry.key, known.iter().copied()),
+            });
         }
         Self { entries }
     }
@@ -334,7 +342,7 @@ mod tests {
             "hoist.yml:7:12 `a-b` cannot be the name of a variable (write `a_b`: letters, digits and `_`, no digit in front)",
             "hoist.yml:9:5 a play must be a mapping (`name: value` lines), this is a text ()",
             "hoist.yml:10:25 unknown key `protect` in the environment `prod` (did you mean `protected`?)",
-            "hoist.yml:10:60 `protected`: expected a boolean, found integer `7` ()",
+            "hoist.yml:10:60 `protected`: expected a boolean, found 7 ()",
             "hoist.yml:11:20 `forks` must be a number from 1 to 1000 ()",
             "hoist.yml:11:40 `connect_timeout` must be a number from 1 to 3600 ()",
             "hoist.yml:11:61 `probe_timeout` must be a number from 1 to 3600 ()",

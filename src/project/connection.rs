@@ -351,7 +351,11 @@ mod tests {
             format!("Error 108 `$(id)` cannot be the name of a user {names}"),
         ];
         assert_eq!(problems, expected);
-        assert!(read(&["ansible_port=ssh"]).1[0].contains("`ansible_port`: expected i64"), "{:?}", read(&["ansible_port=ssh"]).1);
+        assert!(
+            read(&["ansible_port=ssh"]).1[0].contains("`ansible_port`: expected a whole number"),
+            "{:?}",
+            read(&["ansible_port=ssh"]).1
+        );
         assert!(read(&["ansible_host=[a]"]).1[0].contains("found a list"));
     }
 

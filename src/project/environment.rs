@@ -169,7 +169,7 @@ impl Files<'_> {
             } else if known.contains(&name) {
                 sets.insert(name.to_string(), self.set(&path, layer));
             } else if layer != Layer::ProjectGroupVars || !self.some_environment_has_group(name) {
-                let warning = Diagnostic::warning(format!("`{}` is not read, as there is no {kind} `{name}`", path.display()));
+                let warning = Diagnostic::warning(format!("`{}` is not read, as there is no {kind} `{name}`", path.display())).missing();
                 let close = crate::diagnostic::suggest::closest(name, known.iter().copied());
                 self.problems.push(close.iter().fold(warning, |warning, close| warning.help(format!("did you mean `{close}`?"))));
             }
@@ -202,7 +202,7 @@ impl Files<'_> {
         let Some(Some(source)) = self.problems.take(self.layout.read(path)) else { return Vec::new() };
         let what = path.display().to_string();
         if source.text().starts_with("$ANSIBLE_VAULT;") {
-            let error = Diagnostic::error(format!("`{what}` is encrypted with Ansible Vault"));
+            let error = Diagnostic::error(format!("`{what}` is encrypted with Ansible Vault")).unread();
             self.problems.push(error.help("bring it over with `hoist secrets import FILE --vault`"));
             return Vec::new();
         }
@@ -210,7 +210,7 @@ impl Files<'_> {
         match node.expect_mapping("a file of variables") {
             Ok(entries) => definitions(entries, layer, &what, self.problems),
             Err(error) => {
-                self.problems.push(error);
+                self.problems.push(error.unread());
                 Vec::new()
             }
         }
@@ -356,7 +356,7 @@ mod tests {
         let shape = Shape::read(&node, &[]).expect("a type");
         environment.check_values(&|name| (name == "typed").then_some(&shape), &mut problems);
         let expected = [
-            " | `group_vars/all.yml` cannot be read: line 1 is not UTF-8 | ",
+            "group_vars/all.yml:1:4 | `group_vars/all.yml` cannot be read: this is not UTF-8 | save it as UTF-8",
             " | `group_vars/web.yml` cannot be read: Too many levels of symbolic links (os error 40) | ",
             " | `group_vars/wrker.yml` is not read, as there is no group `wrker` | ",
             " | `environments/prod/group_vars/all/notes.txt` is not read | files of variables end in .yml, .yaml, .json",

@@ -104,12 +104,7 @@ impl Layout {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
-        let text = String::from_utf8(std::fs::read(disk).map_err(failed)?).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-            unreadable(path, &format!("line {line} is not UTF-8"))
-        })?;
-        Ok(Some(Source::new(path, text)))
+        Source::decode(path, std::fs::read(disk).map_err(failed)?).map(Some)
     }
 
     /// The names in a folder, sorted; none when it is not there.
@@ -138,7 +133,7 @@ impl Layout {
 }
 
 fn unreadable(path: &Path, why: &str) -> Diagnostic {
-    Diagnostic::error(format!("`{}` cannot be read: {why}", path.to_string_lossy().escape_debug()))
+    Diagnostic::error(format!("`{}` cannot be read: {why}", path.to_string_lossy().escape_debug())).unread()
 }
 
 #[cfg(test)]
@@ -195,7 +190,7 @@ mod tests {
         symlink("nowhere", folder.path().join("dangling")).expect("linked");
         symlink("/dev/zero", folder.path().join("device")).expect("linked");
         let message = |path| layout.read(Path::new(path)).err().expect("refused").summary;
-        assert_eq!(message("bytes"), "`bytes` cannot be read: line 2 is not UTF-8");
+        assert_eq!(message("bytes"), "`bytes` cannot be read: this is not UTF-8");
         assert_eq!(message("folder"), "`folder` cannot be read: it is a folder");
         assert!(message("loop").contains("symbolic links"), "{}", message("loop"));
         assert_eq!(message("dangling"), "`dangling` cannot be read: it is a symbolic link to nothing");

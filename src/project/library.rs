@@ -83,9 +83,10 @@ impl Library {
                 )),
                 false => error.suggest(name, known.iter().map(String::as_str)),
             }
+            .unread()
             .into());
         };
-        Role::read(name, &source)
+        Role::read(name, &source).map_err(Diagnostics::unread)
     }
 
     /// A template of a role.
@@ -224,11 +225,11 @@ impl Library {
             Err(error) => return Err(Diagnostic::error(format!("{} cannot be read: {error}", relative.display()))),
         };
         let Some(bytes) = bytes else { return Ok(None) };
-        match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => Ok(Some(Source::new(relative, text))),
-            _ => Err(Diagnostic::error(format!("{} is not text (UTF-8)", relative.display()))
-                .help("binary files are copied with `copy: { src: ... }`")),
+        if bytes.contains(&0) {
+            let error = Diagnostic::error(format!("`{}` is no text: it holds a NUL", relative.display())).unread();
+            return Err(error.at(&Span::whole(&Source::new(relative, ""))).help("binary files are copied with `copy: { src: ... }`"));
         }
+        Source::decode(relative, bytes).map(Some)
     }
 }
 

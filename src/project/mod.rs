@@ -13,6 +13,7 @@ pub mod shape;
 mod ssh_options;
 mod taint;
 pub mod task;
+pub mod ansible;
 pub mod variables;
 
 pub use config::Config;

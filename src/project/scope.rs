@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::library::{Asset, Files, Library};
-use super::role::Role;
+use super::role::{Input, Role};
 use super::taint::{self, StandIns};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::secret::MASK;
@@ -297,6 +297,13 @@ impl<'a> Scope<'a> {
         local.or_else(|| self.base.given.get(name).map(|given| given.node)).map(|node| node.place(path))
     }
 
+    /// Where the value of a text is written that is nothing but a variable, or a part of one: `{{ site.port }}`.
+    pub fn origin(&self, node: &Node) -> Option<Span> {
+        let path: Vec<String> = expression(node.as_str()?)?.trim().split('.').map(str::to_string).collect();
+        let plain = |part: &String| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+        path.iter().all(plain).then(|| self.place(&path))?
+    }
+
     /// The values that a template names.
     fn values(&self, template: &Template, chain: &mut Vec<String>) -> Result<Values, Diagnostics> {
         let mut real = Map::new();
@@ -319,6 +326,11 @@ impl<'a> Scope<'a> {
                 }
                 Ok(None) if template.guards(&name) => {}
                 Ok(None) => {
+                    // Told of once, however many defaults are made of it.
+                    if let Some(input) = self.base.role.input(&name) {
+                        problems.push(self.unset(input));
+                        continue;
+                    }
                     let known: Vec<&str> =
                         self.base.known().into_iter().chain(self.locals.iter().map(|local| local.name.as_str())).collect();
                     problems.push(template.undefined(&name, &known));
@@ -387,6 +399,13 @@ impl<'a> Scope<'a> {
         }
     }
 
+    fn unset(&self, input: &Input) -> Diagnostic {
+        Diagnostic::error(format!("role `{}` needs `{}`, and nothing sets it", self.base.role.name, input.name))
+            .label(&input.span, input.help.clone().unwrap_or_default())
+            .help(format!("set it in group_vars: `{}: {}`", input.name, input.shape.example()))
+            .missing()
+    }
+
     /// Checks every input of the role: that it has a value and that the value has the type.
     ///
     /// # Errors
@@ -396,11 +415,7 @@ impl<'a> Scope<'a> {
         for input in &self.base.role.inputs {
             match self.resolve(&input.name, &mut Vec::new()) {
                 Ok(Some(_)) => {}
-                Ok(None) => problems.push(
-                    Diagnostic::error(format!("role `{}` needs `{}`, and nothing sets it", self.base.role.name, input.name))
-                        .label(&input.span, input.help.clone().unwrap_or_default())
-                        .help(format!("set it in group_vars: `{}: {}`", input.name, input.shape.example())),
-                ),
+                Ok(None) => problems.push(self.unset(input)),
                 Err(error) => problems.extend(error),
             }
         }

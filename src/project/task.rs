@@ -1,5 +1,6 @@
 //! One task as it stands in a role: its kind, the arguments, the keywords. Which kinds there are is not known here.
 
+use super::ansible;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, suggest};
 use crate::yaml::{Entry, Node, Value};
 
@@ -59,23 +60,6 @@ impl Manner {
     }
 }
 
-/// Keywords that an Ansible user may write, and what to do instead.
-const FOREIGN: [(&str, &str); 13] = [
-    ("register", "conditions ask for facts and variables; a command says itself when it is needed: `creates`, `unless`, `only_if`"),
-    ("changed_when", "a command that only looks says `probe: true`; one that acts says when it is needed: `creates`, `unless`, `only_if`"),
-    ("failed_when", "write the condition into the command: `shell: { cmd: \"... || true\" }`"),
-    ("ignore_errors", "say what may be missing: `only_if: ...` on a command"),
-    ("no_log", "secrets are masked by themselves"),
-    ("delegate_to", "give the other host a play of its own"),
-    ("local_action", "give this machine a play of its own (`ansible_connection=local`)"),
-    ("with_dict", "loop over pairs: `loop: \"{{ mapping | pairs }}\"`, item[0] is the key and item[1] the value"),
-    ("block", "put the keywords on the tasks, or on the role in hoist.yml"),
-    ("include_tasks", "put the tasks into a role of their own"),
-    ("import_tasks", "put the tasks into a role of their own"),
-    ("check_mode", "a plan never changes anything; a command that only looks says `probe: true`"),
-    ("sudo", "say `become: true`"),
-];
-
 /// The keywords of a task.
 pub const KEYWORDS: [&str; 13] =
     ["args", "name", "when", "loop", "become", "become_user", "environment", "notify", "tags", "vars", "with_items", "run_once", "timeout"];
@@ -97,13 +81,10 @@ impl Task {
         let mut kinds: Vec<&Entry> = Vec::new();
         for entry in &others {
             let close = suggest::closest(&entry.key, KEYWORDS).filter(|_| others.len() > 1);
-            match (FOREIGN.iter().find(|(keyword, _)| *keyword == entry.key), close) {
-                (Some((keyword, advice)), _) => {
-                    problems.push(
-                        Diagnostic::error(format!("`{keyword}` is a keyword of Ansible that hoist does not have"))
-                            .at(&entry.key_span)
-                            .help(*advice),
-                    );
+            match (ansible::keyword(&entry.key), close) {
+                (Some(advice), _) => {
+                    let error = Diagnostic::error(format!("`{}` is a keyword of Ansible that hoist does not have", entry.key));
+                    problems.push(error.at(&entry.key_span).help(advice));
                 }
                 (None, Some(close)) => {
                     problems.push(

@@ -91,7 +91,7 @@ impl Variables {
 pub(super) fn definitions(entries: &[Entry], layer: Layer, what: &str, problems: &mut Diagnostics) -> Vec<Arc<Definition>> {
     let mut definitions = Vec::new();
     for Entry { key, key_span, node } in entries {
-        if problems.take(names::variable(key, key_span)).is_some() {
+        if problems.take(names::variable(key, key_span).map_err(Diagnostic::unread)).is_some() {
             let (what, node, key_span) = (what.to_string(), node.clone(), key_span.clone());
             definitions.push(Arc::new(Definition { name: key.clone(), layer, what, node, key_span, secret: false }));
         }
@@ -232,7 +232,7 @@ mod tests {
             "<command line>:1:5 `oops` sets no variable",
             "<command line>:1:10 `b-c` cannot be the name of a variable",
             "<command line>:1:16 `env` is a name that hoist sets itself",
-            "<command line>:1:1 invalid YAML: unclosed bracket '['",
+            "<command line>:1:1 invalid YAML: a bracket is not closed",
             "<command line>:1:30 `a` is set twice",
         ];
         assert_eq!(problems, expected);

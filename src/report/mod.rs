@@ -89,6 +89,7 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
 
 /// Prints errors and warnings.
 pub fn diagnostics(diagnostics: &Diagnostics) {
+    let diagnostics = &diagnostics.settled();
     if streams::is_json() {
         diagnostics.iter().for_each(|diagnostic| streams::stdout(&json::line("diagnostic", json::diagnostic(diagnostic))));
     } else {

@@ -130,7 +130,8 @@ impl Document {
         let mut masked = Diagnostics::new();
         for problem in problems.iter() {
             let quoted = problem.summary.split('`').enumerate();
-            let words = quoted.map(|(at, part)| if at % 2 == 0 || names.contains(&part) { part } else { MASK });
+            let words =
+                quoted.map(|(at, part)| if at % 2 == 0 || names.contains(&part) || crate::yaml::is_word(part) { part } else { MASK });
             let (line, column) = problem.labels.first().map_or((1, 1), |(span, _)| span.line_column());
             let summary = format!("{} (line {line}, column {column})", words.collect::<Vec<_>>().join("`").replace("`(secret)`", MASK));
             let mut shown = Diagnostic { labels: Vec::new(), help: Vec::new(), summary, ..problem.clone() };

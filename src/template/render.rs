@@ -6,24 +6,11 @@ use serde_json::{Map, Value as Json};
 use tera::{Context, ErrorKind, Tera};
 
 use super::throw::{self, Places};
-use super::{Place, filters, matching};
+use super::{Place, filters, jinja, matching};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// The name a template has inside the engine; never shown.
 const NAME: &str = "template";
-
-/// Facts that Ansible has, by the same name with `ansible_` in front.
-const FACTS_OF_ANSIBLE: [&str; 9] = [
-    "architecture",
-    "default_ipv4",
-    "distribution",
-    "distribution_release",
-    "distribution_version",
-    "hostname",
-    "kernel",
-    "memtotal_mb",
-    "processor_vcpus",
-];
 
 /// The engine with its filters, to compile templates with.
 pub struct Templates {
@@ -165,9 +152,9 @@ impl Template {
 
     /// An error that points at the first place where `name` is used.
     pub fn undefined(&self, name: &str, known: &[&str]) -> Diagnostic {
-        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name));
-        if let Some(fact) = name.strip_prefix("ansible_").filter(|fact| FACTS_OF_ANSIBLE.contains(fact)) {
-            return error.help(format!("what a host says of itself is in `facts`: `facts.{fact}`"));
+        let error = Diagnostic::error(format!("variable `{name}` is not defined")).at(&self.place_of(name)).missing();
+        if let Some(advice) = jinja::variable(name) {
+            return error.help(advice);
         }
         match crate::diagnostic::suggest::closest(name, known.iter().copied()) {
             Some(meant) => error.help(format!("did you mean `{meant}`?")),
@@ -191,6 +178,14 @@ impl Template {
         })
     }
 
+    /// What stands in the braces in which a mistake was found.
+    fn written(&self, at: usize) -> &str {
+        let at = (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
+        let begin = self.text[..at].rfind(['{', '%']).map_or(0, |brace| brace + 1);
+        let end = self.text[at..].find(['}', '%']).map_or(self.text.len(), |length| at + length);
+        &self.text[begin..end]
+    }
+
     fn locate(&self, range: std::ops::Range<usize>) -> Span {
         let start = self.own.start;
         self.place.locate(&self.text[self.own.clone()], range.start.saturating_sub(start)..range.end.saturating_sub(start))
@@ -203,17 +198,14 @@ impl Template {
                 let (path, message) = throw::read(report.message());
                 let (message, names) = message.split_once(". Available ").map_or((message, None), |(m, n)| (m, Some(n)));
                 let span = places(&path).unwrap_or_else(|| self.locate(report.span().range.clone()));
-                let message = lower_first(message.trim().trim_end_matches('.'));
+                let message = jinja::types(&lower_first(message.trim().trim_end_matches('.')));
                 let diagnostic = Diagnostic::error(message.clone()).at(&span);
                 match names.and_then(|names| names.split_once(": ")) {
                     Some((_, names)) => {
                         let written = message.split('`').nth(1).unwrap_or_default();
                         diagnostic.suggest(written, names.trim().split(", "))
                     }
-                    None => match advice(&message) {
-                        Some(advice) => diagnostic.help(advice),
-                        None => diagnostic,
-                    },
+                    None => jinja::syntax(&message, self.written(report.span().range.start)).into_iter().fold(diagnostic, Diagnostic::help),
                 }
             }
             other => {
@@ -224,7 +216,9 @@ impl Template {
                 let at = self.text.find(&written).filter(|_| !written.is_empty());
                 let span = at.map_or_else(|| self.place.span().clone(), |at| self.locate(at..at + written.len()));
                 let diagnostic = Diagnostic::error(lower_first(&message)).at(&span);
-                if message.starts_with("Unknown filter") {
+                if let Some(advice) = jinja::word(&written) {
+                    diagnostic.help(advice)
+                } else if message.starts_with("Unknown filter") {
                     diagnostic.suggest(&written, filters::FILTERS.iter().map(|(name, _)| *name).chain(filters::OF_TERA))
                 } else {
                     diagnostic
@@ -241,17 +235,6 @@ fn guarded(after: &str) -> bool {
     let filter = after.strip_prefix('|').map(str::trim_start);
     test.is_some_and(|rest| rest.starts_with("defined") || rest.starts_with("undefined"))
         || filter.is_some_and(|rest| rest.starts_with("default"))
-}
-
-/// What people mean who write templates as Jinja2 has them.
-fn advice(message: &str) -> Option<&'static str> {
-    match message {
-        _ if message.starts_with("found `=` but expected") => Some("`==` compares"),
-        _ if message.starts_with("found ") && message.ends_with("but expected identifier") => {
-            Some("arguments have names: `default(value=5)`, `join(sep=\", \")`")
-        }
-        _ => None,
-    }
 }
 
 fn lower_first(text: &str) -> String {

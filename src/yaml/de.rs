@@ -55,15 +55,11 @@ impl de::Error for Error {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let found = match found {
-            de::Unexpected::Unit => "nothing (null)".to_string(),
-            de::Unexpected::Str(text) => format!("the text `{text}`"),
-            de::Unexpected::Bool(flag) => format!("the bool `{flag}`"),
-            de::Unexpected::Seq => "a list".to_string(),
-            de::Unexpected::Map => "a mapping".to_string(),
-            other => other.to_string(),
-        };
-        Self::custom(format!("expected {expected}, found {found}"))
+        Self::custom(format!("expected {}, found {}", wanted(&expected.to_string()), named(found)))
+    }
+
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::invalid_type(found, expected)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -77,6 +73,37 @@ impl de::Error for Error {
 
     fn missing_field(field: &'static str) -> Self {
         Self::custom(format!("`{field}` is missing"))
+    }
+}
+
+/// What was found, in the words of YAML.
+fn named(found: de::Unexpected<'_>) -> String {
+    match found {
+        de::Unexpected::Unit | de::Unexpected::Option => "nothing (null)".to_string(),
+        de::Unexpected::Str(text) => format!("the text `{text}`"),
+        de::Unexpected::Bool(flag) => format!("the bool `{flag}`"),
+        de::Unexpected::Signed(number) => number.to_string(),
+        de::Unexpected::Unsigned(number) => number.to_string(),
+        de::Unexpected::Float(number) => number.to_string(),
+        de::Unexpected::Seq => "a list".to_string(),
+        de::Unexpected::Map => "a mapping".to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// What was expected, without the names that types have in this program.
+fn wanted(expected: &str) -> &str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number, 0 or more",
+        "f32" | "f64" => "a number",
+        _ if expected.starts_with("enum ") => "a word",
+        _ if expected.starts_with("struct ") => "a mapping",
+        "a sequence" => "a list",
+        _ => expected,
     }
 }
 
@@ -297,6 +324,9 @@ mod tests {
         assert_eq!(at("path: a\nstate: absnt\n"), "t.yml:2:8 `state`: unknown value `absnt` did you mean `absent`?");
         assert_eq!(at("path: a\nmdoe: x\n"), "t.yml:2:1 unknown key `mdoe` did you mean `mode`?");
         assert_eq!(at("mode: a\n"), "t.yml:1:1 `path` is missing ");
+        assert_eq!(at("path: a\nstate: [b]\n"), "t.yml:2:8 `state`: expected a word, found a list ");
+        assert_eq!(at("path: a\nsize: -1\n"), "t.yml:2:7 `size`: expected a whole number from 0 to 4294967295, found -1 ");
+        assert_eq!(at("path: a\nsize: 1.5\n"), "t.yml:2:7 `size`: expected a whole number from 0 to 4294967295, found 1.5 ");
         assert_eq!(at("path: [a]\n"), "t.yml:1:7 `path`: expected a string, found a list ");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::{Entry, Node, Value};
+use super::{Entry, Node, Value, mistake};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 
 /// So deep may values stand in one another.
@@ -33,33 +33,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     if text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == "---") {
         return Ok(Node::new(Value::Null, Span::whole(source)));
     }
-    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| failure(source, &error))?;
+    let raw: Spanned<Raw> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| mistake::diagnostic(source, &error).unread())?;
     let mut problems = Diagnostics::new();
     let node = place(raw, source, &mut problems);
-    problems.or(node)
-}
-
-fn failure(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnostics {
-    let span = error.location().map_or_else(|| Span::whole(source), |location| span_of(source, location, 1));
-    let text = error.without_snippet().to_string();
-    // The library ends its messages with the place, which the snippet shows already.
-    let text = text.split(" at line ").next().unwrap_or(&text).trim().trim_start_matches("error: ").to_string();
-    let text = text.split_once(": ").filter(|(head, _)| head.starts_with("line ")).map_or(text.clone(), |(_, tail)| tail.to_string());
-    let text = match text.strip_prefix("duplicate mapping key: ").map(|rest| rest.split(", set ").next().unwrap_or(rest)) {
-        Some(key) => format!("the key `{key}` stands here twice"),
-        None if text.starts_with("budget breached: Depth") || text == "recursion limit exceeded" => {
-            format!("this is nested more than {DEEPEST} deep")
-        }
-        None => text,
-    };
-    let line = Span::line_of(source, span.line_column().0);
-    let mut diagnostic = Diagnostic::error(format!("invalid YAML: {text}")).at(&span);
-    if line.text().contains('\t') {
-        diagnostic = diagnostic.help("YAML is indented with spaces, this line has a tab");
-    } else if line.text().contains(": {{") {
-        diagnostic = diagnostic.help("put quotes around a value that starts with `{{`: \"{{ name }}\"");
-    }
-    diagnostic.into()
+    problems.unread().or(node)
 }
 
 fn span_of(source: &Arc<Source>, location: serde_saphyr::Location, least: u64) -> Span {
@@ -247,7 +225,7 @@ mod tests {
             let list = vec![format!("*a{}", n - 1); 10].join(", ");
             text += &format!("a{n}: &a{n} [{list}]\n");
         }
-        assert!(problem(&text).contains("alias replay limit exceeded"), "{}", problem(&text));
+        assert!(problem(&text).contains("aliases make this file too large"), "{}", problem(&text));
         let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         // As much stack as a program has to begin with; a thread of a test has less.
         let looked = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {

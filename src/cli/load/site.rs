@@ -137,7 +137,7 @@ fn selected(project: &Project, environment: &Environment, limit: Option<&Pattern
     };
     if selected.is_empty() {
         let span = project.layout.inventory(&environment.name).ok().map(|source| Span::whole(&source));
-        let error = Diagnostic::error(format!("the environment `{}` has no hosts", environment.name));
+        let error = Diagnostic::error(format!("the environment `{}` has no hosts", environment.name)).missing();
         problems.push(
             span.iter().fold(error, |error, span| error.at(span)).help("add a line to its inventory: `web1 ansible_host=203.0.113.10`"),
         );

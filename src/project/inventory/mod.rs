@@ -60,10 +60,13 @@ pub struct Group {
 impl Inventory {
     /// Reads `source`: YAML when its name ends so, else INI. Problems go to `problems`, what could be read is returned.
     pub fn read(source: &Arc<Source>, problems: &mut Diagnostics) -> Self {
-        match source.name().extension().and_then(|extension| extension.to_str()) {
-            Some("yml" | "yaml") => yaml_form::read(source, problems),
-            _ => ini::read(source, problems),
-        }
+        let mut mistakes = Diagnostics::new();
+        let inventory = match source.name().extension().and_then(|extension| extension.to_str()) {
+            Some("yml" | "yaml") => yaml_form::read(source, &mut mistakes),
+            _ => ini::read(source, &mut mistakes),
+        };
+        problems.extend(mistakes.unread());
+        inventory
     }
 
     /// All hosts, in the order declared.

@@ -96,7 +96,7 @@ impl Pattern {
     }
 
     fn matches<'a>(&self, name: &str, inventory: &'a Inventory) -> Result<Vec<&'a Host>, Diagnostic> {
-        let wrong = |what: &str| Diagnostic::error(format!("`{}` {what}", name.escape_debug())).at(&self.span);
+        let wrong = |what: &str| Diagnostic::error(format!("`{}` {what}", name.escape_debug())).at(&self.span).missing();
         let names: Vec<&str> = inventory.groups().iter().map(|group| group.name.as_str()).collect();
         let known_groups = || format!("the groups are {}", names.join(", "));
         if name.contains(['*', '?', '[']) {
