@@ -58,7 +58,7 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
             work.crew.revive(work.calm);
             work.lift(&hosts);
         }
-        work.note(&hosts, State::Bad);
+        work.note_failed();
         work.leave("nothing was switched, for the release could not be made ready everywhere");
         return Outcome::Untouched;
     }
@@ -172,9 +172,19 @@ impl Work<'_, '_> {
 
     /// Writes into the ledgers of those hosts that can still be talked to.
     fn note(&mut self, hosts: &[String], state: State) {
+        self.write(&|host| hosts.iter().any(|name| name == host).then_some(state));
+    }
+
+    /// Writes what the release is now that this failed.
+    fn note_failed(&mut self) {
+        let plan = self.plan;
+        self.write(&|host| plan.state(host).map(|_| plan.failed(host)));
+    }
+
+    fn write(&mut self, state: &(dyn Fn(&str) -> Option<State> + Sync)) {
         let (apps, release) = (self.apps, self.plan.release());
         self.crew.tell(&|host| {
-            let app = apps.get(host).filter(|_| hosts.iter().any(|name| name == host))?;
+            let (app, state) = (apps.get(host)?, state(host)?);
             let mut script = Script::new();
             ledger::append(&mut script, &app.name, &release, state);
             Some(script)
@@ -236,7 +246,7 @@ impl Work<'_, '_> {
         self.crew.revive(self.calm);
         let (on, off): (Vec<String>, Vec<String>) = begun.iter().cloned().partition(|host| switched.contains(host));
         let back = [self.verb("revert", &on, true), self.verb("revert", &off, false)];
-        self.note(&self.plan.names(), State::Bad);
+        self.note_failed();
         let after = self.hook("after_revert");
         for host in well.into_iter().filter(|host| self.plan.names().contains(host)) {
             let failure = match (switched.contains(&host), begun.contains(&host)) {
