@@ -42,6 +42,7 @@ pub fn run(args: &Args) -> Outcome {
         })?),
     };
     let ground = Ground::load(&args.words, &args.hosts)?;
+    ground.one()?;
     let environment = ground.site.environment.name.clone();
     let limit = args.hosts.limit.iter().map(|limit| format!("--limit={limit}"));
     let across = args.across_migrations.then(|| "--across-migrations".to_string());

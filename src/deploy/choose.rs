@@ -24,7 +24,12 @@ pub fn deploy(hosts: &[Seen], commit: &str, differs: &dyn Fn(&str) -> bool) -> C
         // One that was switched to and never found good was interrupted: it is made anew.
         live.is_some_and(|release| release.commit == commit && release.state == State::Good) && !differs(name)
     };
-    let next = hosts.iter().flat_map(|(_, state)| &state.ledger.releases).map(|release| release.id.number()).max().unwrap_or(0) + 1;
+    // Also where a ledger was lost: nothing is made in the folder of what is there.
+    let known = |state: &HostState| {
+        let ledger = state.ledger.releases.iter().map(|release| release.id.number());
+        ledger.chain(state.live.iter().chain(&state.kept).map(ReleaseId::number)).max()
+    };
+    let next = hosts.iter().filter_map(|(_, state)| known(state)).max().unwrap_or(0) + 1;
     let mut there: Vec<&ReleaseId> = hosts.iter().filter(has).filter_map(|(_, state)| state.live.as_ref()).collect();
     there.dedup();
     let wanting: Vec<String> = hosts.iter().filter(|host| !has(host)).map(|(name, _)| name.clone()).collect();
@@ -95,14 +100,7 @@ pub fn crossed<'a>(hosts: &'a [Seen], target: &ReleaseId) -> Vec<&'a ReleaseId> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::ledger::Ledger;
-
-    fn host(name: &str, live: Option<&str>, lines: &[(&str, &str, &str)]) -> Seen {
-        let line = |(id, state, commit): &(&str, &str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\t{commit}\tv1\tann\n");
-        let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
-        let kept = ledger.releases.iter().map(|release| release.id.clone()).collect();
-        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), kept, ..HostState::default() })
-    }
+    use crate::deploy::sample::host;
 
     const A: &str = "aaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbb";
@@ -177,5 +175,15 @@ mod tests {
         let hosts = [host("web1", Some("2-bbbbbbb"), &lines)];
         let names: Vec<&str> = crossed(&hosts, &ReleaseId::parse("1-aaaaaaa").expect("an id")).iter().map(|id| id.as_str()).collect();
         assert_eq!(names, ["3-ccccccc"]);
+    }
+
+    // A ledger that was lost must not make a new release in the folder of one that is there.
+    #[test]
+    fn a_number_that_a_host_has_is_not_given_again_whatever_its_ledger_says() {
+        let lost = [host("web1", Some("1-aaaaaaa"), &[])];
+        assert_eq!(deploy(&lost, A, &|_| false).id.as_str(), "2-aaaaaaa");
+        let mut kept = [host("web1", None, &[])];
+        kept[0].1.kept.extend(ReleaseId::parse("4-aaaaaaa"));
+        assert_eq!(deploy(&kept, A, &|_| false).id.as_str(), "5-aaaaaaa");
     }
 }

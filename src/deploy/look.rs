@@ -84,21 +84,13 @@ impl HostState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::sample::app;
     use serde_json::json;
-
-    fn app() -> App {
-        let inputs = json!({
-            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
-            "app_accept_newhostkey": false, "app_migrate": "", "app_migrations": "", "app_processes": {}, "app_keep": 5,
-            "app_local_hooks": {}, "app_notify": {},
-        });
-        App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app")
-    }
 
     fn read(current: &str, upstream: &str) -> HostState {
         let answer = |text: &str| Answer { stdout: text.as_bytes().to_vec(), ..Answer::default() };
         let answers = [("current", answer(current)), ("upstream", answer(upstream)), ("folders", answer(""))];
-        HostState::read(&app(), &answers.into_iter().map(|(id, answer)| (id.to_string(), answer)).collect())
+        HostState::read(&app(&json!({})), &answers.into_iter().map(|(id, answer)| (id.to_string(), answer)).collect())
     }
 
     #[test]

@@ -12,4 +12,6 @@ pub mod notify;
 pub mod plan;
 pub mod release;
 pub mod run;
+#[cfg(test)]
+pub mod sample;
 pub mod version;

@@ -68,6 +68,12 @@ impl Plan {
         !self.rollback && !app.migrate.is_empty() && (known || self.version.unknown.is_some())
     }
 
+    /// What its release is on a host when this fails. One that is only gone back to has not changed.
+    pub fn failed(&self, host: &str) -> State {
+        let before = self.state(host).filter(|_| self.rollback).and_then(|state| state.ledger.get(&self.id));
+        before.map_or(State::Bad, |release| release.state)
+    }
+
     /// The release, as a line of the ledger has it.
     pub fn release(&self) -> Release {
         Release {
@@ -164,31 +170,17 @@ pub fn archive_path(app: &App, id: &ReleaseId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::sample;
     use crate::deploy::version::Changes;
 
     fn app(migrate: &str, migrations: &str) -> App {
-        let inputs = json!({
-            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
-            "app_accept_newhostkey": false, "app_migrate": migrate, "app_migrations": migrations, "app_processes": {}, "app_keep": 5,
-            "app_local_hooks": {}, "app_notify": {},
-        });
-        App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app")
+        sample::app(&json!({ "app_migrate": migrate, "app_migrations": migrations }))
     }
 
     fn plan(changes: Option<&[&str]>, unknown: bool) -> Plan {
         let known = |files: &[&str]| Changes { migrations: files.iter().map(ToString::to_string).collect(), ..Changes::default() };
-        Plan {
-            environment: "prod".to_string(),
-            version: Version { changes: changes.map(known), unknown: unknown.then(|| "why".to_string()), ..Version::default() },
-            id: ReleaseId::new(2, "ccccccc"),
-            rollback: false,
-            hosts: Vec::new(),
-            done: Vec::new(),
-            who: "ann".to_string(),
-            rolling: Rolling::default(),
-            maintenance: false,
-            archive: None,
-        }
+        let version = Version { changes: changes.map(known), unknown: unknown.then(|| "why".to_string()), ..Version::default() };
+        Plan { version, ..sample::plan(Vec::new()) }
     }
 
     #[test]
@@ -202,5 +194,14 @@ mod tests {
         }
         assert!(!plan(None, true).migrates(&app("", "")));
         assert!(!Plan { rollback: true, ..plan(None, true) }.migrates(&with));
+    }
+
+    #[test]
+    fn a_rollback_that_fails_leaves_a_release_what_it_was_and_a_deploy_that_fails_leaves_none() {
+        let lines = [("2-ccccccc", "good", "c"), ("3-ddddddd", "good", "d")];
+        let mut plan = Plan { rollback: true, ..sample::plan(vec![sample::host("web1", Some("3-ddddddd"), &lines)]) };
+        assert_eq!(plan.failed("web1"), State::Good, "it can be gone back to once more");
+        plan.rollback = false;
+        assert_eq!(plan.failed("web1"), State::Bad);
     }
 }

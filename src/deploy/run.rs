@@ -25,6 +25,8 @@ pub struct Work<'w, 'a> {
     pub calm: &'a Orders<'a>,
     /// Takes a line about what comes next.
     pub tell: &'w dyn Fn(&str),
+    /// Why it failed, where that was not on a host.
+    pub cause: Option<String>,
 }
 
 /// How it came out.
@@ -58,7 +60,7 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
             work.crew.revive(work.calm);
             work.lift(&hosts);
         }
-        work.note(&hosts, State::Bad);
+        work.note_failed();
         work.leave("nothing was switched, for the release could not be made ready everywhere");
         return Outcome::Untouched;
     }
@@ -98,7 +100,11 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
     work.leave_behind();
     work.verb("retire", hosts, true);
     work.gone();
-    work.hook("after_good");
+    if !work.hook("after_good")
+        && let Some(why) = work.cause.take()
+    {
+        work.fail_well(&HostFailure::Afterwards(format!("the release is live, and {why}")));
+    }
     Outcome::Live(spread)
 }
 
@@ -172,9 +178,19 @@ impl Work<'_, '_> {
 
     /// Writes into the ledgers of those hosts that can still be talked to.
     fn note(&mut self, hosts: &[String], state: State) {
+        self.write(&|host| hosts.iter().any(|name| name == host).then_some(state));
+    }
+
+    /// Writes what the release is now that this failed.
+    fn note_failed(&mut self) {
+        let plan = self.plan;
+        self.write(&|host| plan.state(host).map(|_| plan.failed(host)));
+    }
+
+    fn write(&mut self, state: &(dyn Fn(&str) -> Option<State> + Sync)) {
         let (apps, release) = (self.apps, self.plan.release());
         self.crew.tell(&|host| {
-            let app = apps.get(host).filter(|_| hosts.iter().any(|name| name == host))?;
+            let (app, state) = (apps.get(host)?, state(host)?);
             let mut script = Script::new();
             ledger::append(&mut script, &app.name, &release, state);
             Some(script)
@@ -215,17 +231,21 @@ impl Work<'_, '_> {
     fn hook(&mut self, moment: &str) -> bool {
         let Some(app) = self.plan.hosts.first().and_then(|(host, _)| self.apps.get(host)) else { return true };
         let Err(why) = hooks::run(app, self.plan, moment) else { return true };
-        for host in self.plan.names() {
-            self.crew.fail(&host, &HostFailure::Skipped(why.clone()));
-        }
+        // What follows from the first one is not the cause.
+        self.cause.get_or_insert(why);
         false
     }
 
     /// Says of every host that is well why it did not go on.
     fn leave(&mut self, why: &str) {
+        let why = self.cause.take().unwrap_or_else(|| why.to_string());
+        self.fail_well(&HostFailure::Skipped(why));
+    }
+
+    fn fail_well(&mut self, failure: &HostFailure) {
         let names = self.plan.names();
         for host in self.crew.well().into_iter().filter(|host| names.iter().any(|name| name == host)) {
-            self.crew.fail(host, &HostFailure::Skipped(why.to_string()));
+            self.crew.fail(host, failure);
         }
     }
 
@@ -236,16 +256,21 @@ impl Work<'_, '_> {
         self.crew.revive(self.calm);
         let (on, off): (Vec<String>, Vec<String>) = begun.iter().cloned().partition(|host| switched.contains(host));
         let back = [self.verb("revert", &on, true), self.verb("revert", &off, false)];
-        self.note(&self.plan.names(), State::Bad);
+        self.note_failed();
+        let cause = self.cause.take();
         let after = self.hook("after_revert");
+        let because = |failed: &str, what: &str| {
+            let text = cause.as_ref().map_or_else(|| format!("{failed}, {what}"), |why| format!("{what}, for {why}"));
+            self.cause.iter().fold(text, |text, more| format!("{text}\n{more}"))
+        };
         for host in well.into_iter().filter(|host| self.plan.names().contains(host)) {
             let failure = match (switched.contains(&host), begun.contains(&host)) {
                 (true, _) if self.plan.state(&host).is_some_and(|state| state.live.is_some()) => {
-                    HostFailure::Reverted("the release failed, and what was live before is live again".to_string())
+                    HostFailure::Reverted(because("the release failed", "what was live before is live again"))
                 }
-                (true, _) => HostFailure::Reverted("the release failed, and nothing is live, as before".to_string()),
-                (_, true) => HostFailure::Reverted("the release failed before the switch, and its processes are stopped".to_string()),
-                _ => HostFailure::Skipped("the release failed on other hosts, so it was not begun here".to_string()),
+                (true, _) => HostFailure::Reverted(because("the release failed", "nothing is live, as before")),
+                (_, true) => HostFailure::Reverted(because("the release failed before the switch", "its processes are stopped")),
+                _ => HostFailure::Skipped(because("the release failed on other hosts", "it was not begun here")),
             };
             self.crew.fail(&host, &failure);
         }

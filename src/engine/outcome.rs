@@ -30,6 +30,8 @@ pub enum HostFailure {
     Skipped(String),
     /// What had been done on it was undone, for this reason.
     Reverted(String),
+    /// All that was to be done on it is; what follows was not, for this reason.
+    Afterwards(String),
 }
 
 /// What became of a host.

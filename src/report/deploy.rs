@@ -222,11 +222,13 @@ fn word(release: &Release, live: bool) -> String {
     let word = match release.state {
         State::Bad | State::Gone if release.failed() => "failed",
         State::Bad => "rolled back",
-        State::Staging | State::Live if !live => "interrupted",
+        State::Staging | State::Live => "interrupted",
+        State::Staged if live => "interrupted",
         state => state.word(),
     };
     match (release.state, live) {
         (State::Good, true) => "live".to_string(),
+        // Such as one whose deploy was killed behind the switch: nobody checked it.
         (_, true) => format!("live, {word}"),
         (_, false) => word.to_string(),
     }
@@ -251,30 +253,11 @@ pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::look::HostState;
-    use crate::deploy::version::Version;
-    use crate::engine::Rolling;
+    use crate::deploy::sample::{self, plan};
     use crate::report::sample::plain;
 
     fn host(name: &str, live: Option<&str>, lines: &[(&str, &str)]) -> Seen {
-        let line = |(id, state): &(&str, &str)| format!("2026-11-20T10:00:00Z\t{id}\t{state}\tcccccccc\tv1\tann\n");
-        let ledger = Ledger::read(&lines.iter().map(line).collect::<String>());
-        (name.to_string(), HostState { ledger, live: live.and_then(ReleaseId::parse), ..HostState::default() })
-    }
-
-    fn plan(hosts: Vec<Seen>) -> Plan {
-        Plan {
-            environment: "prod".to_string(),
-            version: Version { commit: "c".repeat(40), reference: "v1".to_string(), ..Version::default() },
-            id: ReleaseId::new(2, "ccccccc"),
-            rollback: false,
-            hosts,
-            done: Vec::new(),
-            who: "ann".to_string(),
-            rolling: Rolling::default(),
-            maintenance: false,
-            archive: None,
-        }
+        sample::host(name, live, &lines.iter().map(|(id, state)| (*id, *state, "cccccccc")).collect::<Vec<_>>())
     }
 
     #[test]
@@ -300,15 +283,18 @@ mod tests {
         assert_eq!(states(true), [&recent[..], &["1-aaaaaaa: gone"]].concat());
     }
 
+    // G12
+    #[test]
+    fn a_release_whose_deploy_was_killed_behind_the_switch_is_live_and_was_not_checked() {
+        let killed = |lines: &[(&str, &str)]| plain(&releases(&[host("web1", Some("2-bbbbbbb"), lines)], false, None));
+        assert!(killed(&[("2-bbbbbbb", "live")]).contains("live, interrupted"));
+        assert!(killed(&[("2-bbbbbbb", "staged")]).contains("live, interrupted"), "between the switch and its line in the ledger");
+    }
+
     #[test]
     fn submodules_are_told_of_for_no_release_has_them() {
         let mut plan = plan(vec![host("web1", None, &[])]);
-        let inputs = json!({
-            "app_name": "shop", "app_root": "/srv/shop", "app_user": "app", "app_repo": "", "git_version": "HEAD", "app_deploy_key": "",
-            "app_accept_newhostkey": false, "app_migrate": "", "app_migrations": "", "app_processes": {}, "app_keep": 5,
-            "app_local_hooks": {}, "app_notify": {},
-        });
-        let app = App::read(inputs.as_object().expect("a mapping"), &|_| None).expect("an app");
+        let app = sample::app(&json!({}));
         let told = |plan: &Plan| plain(&text(&app, plan, &[], Depth::default())).contains("it names submodules");
         assert!(!told(&plan));
         plan.version.submodules = true;

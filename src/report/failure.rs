@@ -13,7 +13,9 @@ pub fn word(failure: &HostFailure) -> &'static str {
     match failure {
         HostFailure::Unreachable(Failure { cause: Cause::Name | Cause::Refused | Cause::Timeout | Cause::Lost, .. }) => "unreachable",
         // The host is there and says no: that is another trouble than a host that is down.
-        HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) => "failed",
+        HostFailure::Unreachable(_) | HostFailure::Tasks(_) | HostFailure::Plan(_) | HostFailure::Step(_) | HostFailure::Afterwards(_) => {
+            "failed"
+        }
         HostFailure::Unknown(Failure { cause: Cause::Interrupted, .. }) => "interrupted",
         HostFailure::Unknown(_) => "unknown",
         HostFailure::RolledBack(_) => "rolled back",
@@ -45,7 +47,11 @@ pub fn text(failure: &HostFailure) -> String {
         HostFailure::Step(result) | HostFailure::RolledBack(result) => head(escape(&result.name)) + &step(result),
         HostFailure::Locked(who) => head(format!("another run holds the lock: {}", escape(who))),
         HostFailure::Interrupted => head("the step that ran was finished, what was left was not begun".to_string()),
-        HostFailure::Skipped(why) | HostFailure::Reverted(why) => head(escape(why)),
+        HostFailure::Skipped(why) | HostFailure::Reverted(why) | HostFailure::Afterwards(why) => {
+            let mut lines = why.lines();
+            let first = head(escape(lines.next().unwrap_or_default()));
+            first + &lines.map(|line| format!("    | {}\n", escape(line))).collect::<String>()
+        }
     }
 }
 

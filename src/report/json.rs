@@ -216,6 +216,7 @@ fn failure(failure: &HostFailure) -> Fields {
         HostFailure::Interrupted => json!({ "cause": "interrupted" }),
         HostFailure::Skipped(why) => json!({ "cause": "skipped", "message": why }),
         HostFailure::Reverted(why) => json!({ "cause": "rolled back", "message": why }),
+        HostFailure::Afterwards(why) => json!({ "cause": "afterwards", "message": why }),
     };
     fields(json!({ "failure": why }))
 }

@@ -95,6 +95,18 @@ impl Ground {
         Ok(Self { project, site, lines, forks, apps })
     }
 
+    /// Refuses hosts of several applications: what is deployed, or gone back to, is of one.
+    pub fn one(&self) -> Result<(), Diagnostic> {
+        let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        self.apps.iter().for_each(|(host, app)| hosts.entry(&app.name).or_default().push(host));
+        if hosts.len() < 2 {
+            return Ok(());
+        }
+        let each: Vec<String> = hosts.iter().map(|(app, hosts)| format!("`{app}` on {}", hosts.join(", "))).collect();
+        Err(Diagnostic::error(format!("these hosts have several applications: {}", each.join("; ")))
+            .help("one of them at a time: `--limit` picks its hosts, by their names or groups"))
+    }
+
     /// The run of a verb.
     pub fn job<'g>(&'g self, verb: &'g str) -> Job<'g> {
         self.site.job(&self.project, verb, &[])

@@ -76,6 +76,7 @@ pub fn run(args: &Args) -> Outcome {
     let mut words = args.words.clone();
     words.words.extend(args.git_version.iter().map(|version| format!("git_version={version}")));
     let ground = Ground::load(&words, &args.hosts)?;
+    ground.one()?;
     let rolling = match args.serial.as_deref().map(Size::parse) {
         None => ground.rolling(),
         Some(None | Some(Size::Count(0) | Size::Percent(0))) => {
@@ -287,7 +288,7 @@ pub fn carry_out(
     let what = format!("{} {} in {environment}", app.name, plan.version.name());
     tell_others(Moment::Start, format!("{} started a {verb} of {what}", plan.who));
     let job = |verb| ground.job(verb);
-    let mut work = Work { crew: &mut crew, apps: &apps, plan: &plan, job: &job, calm: &calm, tell: &|text| screen.say(text) };
+    let mut work = Work { crew: &mut crew, apps: &apps, plan: &plan, job: &job, calm: &calm, tell: &|text| screen.say(text), cause: None };
     let outcome = run::execute(&mut work);
     match (&outcome, plan.rollback) {
         (run::Outcome::Live(_), false) => tell_others(Moment::Success, format!("{what} is live ({})", plan.who)),

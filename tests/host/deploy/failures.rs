@@ -154,6 +154,13 @@ fn a_rollback_goes_where_it_says_and_nothing_else_is_touched() {
     let name = shop.machines[0].sh("ls /srv/shop/releases | grep ^3-");
     let run = back(&["--to", name.trim()]);
     assert_eq!((run.status, shop.answers("/")), (0, shop.each("three")), "{run}");
+
+    // One that fails is no reason not to go there the next time.
+    shop.machines[1].sh("echo one >/etc/shop-mortal");
+    failed(&shop, &back(&[]), &["one is no more", "rolled back"], "three");
+    shop.machines[1].sh("rm /etc/shop-mortal");
+    assert_eq!((back(&[]).status, shop.answers("/")), (0, shop.each("one")));
+    assert_eq!((back(&["--to", name.trim()]).status, shop.answers("/")), (0, shop.each("three")));
     shop.machines[1].sh("rm -r /srv/shop/releases/2-*");
     let odd = back(&["--to", "9-0123456"]);
     assert!(odd.status == 1 && odd.stderr.contains("not there any more"), "{odd}");

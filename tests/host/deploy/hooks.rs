@@ -47,11 +47,18 @@ fn hooks_run_at_their_moments_and_one_that_fails_stops_the_deploy() {
         both(here, there);
         shop.commit("two");
         let run = shop.try_deploy(&[]);
-        assert!(run.status == 3 && run.stdout.contains("no-way"), "{run}");
+        assert!(run.status == 3 && run.stdout.contains("| no-way\n"), "{run}");
+        assert_eq!(run.stdout.matches("  rolled back\n").count(), if there.is_empty() { 2 } else { 0 }, "{run}");
         assert_eq!((shop.answers("/"), shop.current()), (shop.each("one"), shop.each("one")), "{run}");
         shop.is_tidy();
         assert!(std::fs::read_to_string(&told).expect("they ran").contains("after_revert"));
     }
+
+    // One that fails when all is done fails the run, and undoes nothing.
+    both("test $HOIST_HOOK != after_good || { echo no-way; exit 1; }", "");
+    let run = shop.try_deploy(&[]);
+    assert!(run.status == 3 && run.stdout.contains("failed: the release is live, and the hook after_good failed here"), "{run}");
+    assert_eq!((shop.answers("/"), shop.current()), (shop.each("two"), shop.each("two")), "{run}");
 }
 
 #[test]

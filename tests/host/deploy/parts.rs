@@ -76,3 +76,28 @@ fn the_first_host_loads_the_initial_data_and_no_host_keeps_it() {
     assert!(run.status == 3 && run.stdout.contains("no-way"), "{run}");
     assert_eq!(shop.machines[0].sh("ls /srv/shop/cache | grep init; :"), "");
 }
+
+#[test]
+fn processes_come_and_go_and_move_to_other_ports() {
+    let Some(shop) = Shop::up(1) else { return };
+    shop.deploy("one");
+    let machine = &shop.machines[0];
+    let settings = |port: u16, worker: &str| {
+        shop.settings(&format!(
+            "app_processes:\n  web: {{ command: python3 server.py $PORT, port: {port}, health: {{ path: '/health?x=[1' }}, drain: 2, stop_timeout: 2 }}\n  \
+             {worker}: {{ command: node worker.js, startsecs: 1, stop_timeout: 2 }}\n"
+        ));
+    };
+    // What green would have is what the live release has in blue.
+    settings(7999, "worker");
+    let run = shop.try_deploy(&[]);
+    assert!(run.status == 3 && run.stdout.contains("port 8000 is taken by shop.web.blue@8000.service, and"), "{run}");
+    assert_eq!(shop.answers("/"), ["one"]);
+    // A worker may be called as a colour is; what a killed deploy sent goes with its release.
+    settings(8002, "blue");
+    machine.sh("touch /srv/shop/cache/2-abcdef0.tar.gz");
+    shop.deploy("two");
+    let units = "systemctl list-units --plain --no-legend 'shop.*' | cut -d ' ' -f 1 | paste -sd ' '";
+    assert_eq!(machine.sh(units), "shop.blue@1.service shop.web.green@8003.service\n");
+    assert_eq!(machine.sh("ls /srv/shop/cache"), "");
+}
