@@ -1,13 +1,15 @@
 //! The reference pages are made from doc comments (kinds), from the command line itself (commands) and from the inputs of
 //! the built-in roles, and stay true.
 //!
-//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md, docs/commands.md and the table in docs/roles/*.md.
+//! `BLESS=1 cargo test --test docs` writes docs/kinds/*.md, docs/commands.md and the tables in docs/roles/*.md and
+//! docs/from-ansible.md.
 
 use std::path::{Path, PathBuf};
 
 use hoist::diagnostic::{Source, Span};
-use hoist::project::Library;
+use hoist::project::{Library, ansible};
 use hoist::resource::{Entry, KINDS};
+use hoist::template::jinja;
 use serde_json::Value;
 
 #[test]
@@ -57,16 +59,9 @@ fn every_kind_and_parameter_is_documented() {
 #[test]
 fn the_pages_of_roles_list_their_inputs() {
     const OPEN: &str = "<!-- Made from the inputs in role.yml by `make docs`. -->\n";
-    const CLOSE: &str = "<!-- The end of what is made. -->";
     let library = Library::new("/nonexistent", None);
-    let mut wrong = Vec::new();
     for (name, _) in library.roles() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/roles/{name}.md"));
-        let now = std::fs::read_to_string(&path).unwrap_or_default();
-        let parts = now.split_once(OPEN).and_then(|(head, rest)| Some((head, rest.split_once(CLOSE)?.1)));
-        let Some((head, tail)) = parts.filter(|_| now.contains("```yaml")) else {
-            panic!("docs/roles/{name}.md has no example, or no place for the inputs ({OPEN}{CLOSE})");
-        };
+        let page = format!("docs/roles/{name}.md");
         let role = library.role(&name, &Span::whole(&Source::new("test", ""))).unwrap_or_else(|problems| panic!("{problems:?}"));
         let mut table = "\n| input | takes | default | what it is |\n|---|---|---|---|\n".to_string();
         for input in &role.inputs {
@@ -79,16 +74,47 @@ fn the_pages_of_roles_list_their_inputs() {
             let help = input.help.as_deref().unwrap_or_else(|| panic!("input `{}` of role `{name}` has a help text", input.name));
             table += &format!("| `{}` | {} | {default} | {help} |\n", input.name, input.shape.name());
         }
-        let page = format!("{head}{OPEN}{table}\n{CLOSE}{tail}");
-        if page != now {
-            wrong.push(format!("docs/roles/{name}.md"));
-            if std::env::var_os("BLESS").is_some() {
-                std::fs::write(path, page).expect("writable");
-            }
+        if !made_part(&page, OPEN, &table).contains("```yaml") {
+            panic!("{page} has no example");
         }
     }
-    let blessed = std::env::var_os("BLESS").is_some();
-    assert!(wrong.is_empty() || blessed, "these pages are not what the roles say (BLESS=1 writes them): {}", wrong.join(", "));
+}
+
+/// Written by hand but for the tables of what hoist says to who writes such a word.
+#[test]
+fn the_page_for_users_of_ansible_lists_what_stands_for_what() {
+    const OPEN: &str = "<!-- Made from src/project/ansible.rs and src/template/jinja.rs by `make docs`. -->\n";
+    let tables = [
+        ("Keywords of a task", ansible::KEYWORDS),
+        ("Keywords of a play", ansible::OF_PLAYS),
+        ("Modules", ansible::MODULES),
+        ("Filters and tests", jinja::WORDS),
+    ];
+    let mut made = String::new();
+    for (title, rows) in tables {
+        made += &format!("\n## {title}\n\n| there | here |\n|---|---|\n");
+        for (names, advice) in rows {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            made += &format!("| {} | {} |\n", names.join(", "), advice.replace('|', "\\|"));
+        }
+    }
+    made_part("docs/from-ansible.md", OPEN, &made);
+}
+
+/// The page, whose part behind the mark `open` must be as it is made (BLESS=1 writes it).
+fn made_part(page: &str, open: &str, made: &str) -> String {
+    const CLOSE: &str = "<!-- The end of what is made. -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let now = std::fs::read_to_string(&path).unwrap_or_default();
+    let parts = now.split_once(open).and_then(|(head, rest)| Some((head, rest.split_once(CLOSE)?.1)));
+    let Some((head, tail)) = parts else { panic!("{page} has no place for what is made ({open}{CLOSE})") };
+    let whole = format!("{head}{open}{made}\n{CLOSE}{tail}");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &whole).expect("writable");
+    } else {
+        assert!(whole == now, "{page} is not what the code says (BLESS=1 writes it)");
+    }
+    whole
 }
 
 /// Relative links of all pages lead somewhere.

@@ -1,7 +1,7 @@
 //! What an Ansible user may write in a task that hoist does not have, and what stands for it.
 
 /// Keywords of a task.
-const KEYWORDS: &[(&[&str], &str)] = &[
+pub const KEYWORDS: &[(&[&str], &str)] = &[
     (&["register"], "conditions ask for facts and variables; a command says itself when it is needed: `creates`, `unless`, `only_if`"),
     (
         &["changed_when"],
@@ -48,7 +48,7 @@ const KEYWORDS: &[(&[&str], &str)] = &[
 ];
 
 /// Keywords of a play.
-const OF_PLAYS: &[(&[&str], &str)] = &[
+pub const OF_PLAYS: &[(&[&str], &str)] = &[
     (&["tasks", "pre_tasks", "post_tasks"], "tasks stand in a role, under the verb that runs them: `provision:` in roles/NAME/role.yml"),
     (&["handlers"], "handlers stand in the role whose tasks notify them: `handlers:` in roles/NAME/role.yml"),
     (&["import_playbook"], "hoist.yml lists all plays, in their order"),
@@ -58,7 +58,7 @@ const OF_PLAYS: &[(&[&str], &str)] = &[
 ];
 
 /// Modules, by the last part of their name.
-const MODULES: &[(&[&str], &str)] = &[
+pub const MODULES: &[(&[&str], &str)] = &[
     (
         &["apt_repository", "deb822_repository", "apt_key"],
         "a repository is a file: `copy` it to /etc/apt/sources.list.d/NAME.sources, and its key to /etc/apt/keyrings",

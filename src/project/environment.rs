@@ -203,7 +203,7 @@ impl Files<'_> {
         let what = path.display().to_string();
         if source.text().starts_with("$ANSIBLE_VAULT;") {
             let error = Diagnostic::error(format!("`{what}` is encrypted with Ansible Vault")).unread();
-            self.problems.push(error.help("bring it over with `hoist secrets import FILE --vault`"));
+            self.problems.push(error.help("bring it over with `hoist secrets import FILE env=NAME --vault`"));
             return Vec::new();
         }
         let Some(node) = self.problems.take(crate::yaml::parse(&source)) else { return Vec::new() };
@@ -361,7 +361,7 @@ mod tests {
             " | `group_vars/wrker.yml` is not read, as there is no group `wrker` | ",
             " | `environments/prod/group_vars/all/notes.txt` is not read | files of variables end in .yml, .yaml, .json",
             " | `environments/prod/group_vars/all/x` is a folder in a folder of variables | put its files one folder up",
-            " | `environments/prod/group_vars/ungrouped` is encrypted with Ansible Vault | bring it over with `hoist secrets import FILE --vault`",
+            " | `environments/prod/group_vars/ungrouped` is encrypted with Ansible Vault | bring it over with `hoist secrets import FILE env=NAME --vault`",
             " | `environments/prod/group_vars/wbe.yml` is not read, as there is no group `wbe` | did you mean `web`?",
             " | both `environments/prod/group_vars/web.yaml` and `environments/prod/group_vars/web.yml` exist | the variables of a group stand in one file or folder: put them together",
             "environments/prod/group_vars/web.yaml:1:4 | `yes` is a text here, not a bool | write true or false for a bool, or \"yes\" for the text",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::shape::Shape;
+use super::shape::{self, Shape};
 use super::task::Task;
 use super::variables::{Definition, Layer};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
@@ -162,7 +162,8 @@ fn read_tasks(node: &Node, what: &str) -> Result<Vec<Task>, Diagnostics> {
 }
 
 fn read_input(entry: &yaml::Entry) -> Result<Input, Diagnostics> {
-    entry.node.expect_mapping(&format!("input `{}`", entry.key))?;
+    let advised = |error: Diagnostic| error.help(format!("write `{}: {{ {} }}`", entry.key, shape::keys_for(&entry.node)));
+    entry.node.expect_mapping(&format!("input `{}`", entry.key)).map_err(advised)?;
     let shape = Shape::read(&entry.node, &["default", "help"])?;
     let help = entry.node.get("help").and_then(Node::as_str).map(str::to_string);
     Ok(Input { name: entry.key.clone(), span: entry.key_span.clone(), shape, default: entry.node.get("default").cloned(), help })

@@ -73,6 +73,20 @@ impl InputType {
     }
 }
 
+/// The keys of an input for which somebody wrote its type alone, or its default, as Ansible has it.
+pub(super) fn keys_for(node: &Node) -> String {
+    let name = |kind: InputType| kind.row().1;
+    let written = node.span.text();
+    if TYPES.iter().any(|(kind, ..)| name(*kind) == written) {
+        return format!("type: {written}");
+    }
+    let kinds = [InputType::Bool, InputType::Int, InputType::List, InputType::String];
+    let kind = kinds.into_iter().find(|kind| kind.is(&node.value)).unwrap_or(InputType::Any);
+    // The place of a list is where it opens; a text may have several lines.
+    let default = if kind == InputType::List || written.contains('\n') { kind.row().3 } else { written };
+    format!("type: {}, default: {default}", name(kind))
+}
+
 impl Shape {
     /// Its types, as they are written in a role.yml.
     pub fn name(&self) -> String {

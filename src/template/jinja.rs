@@ -14,7 +14,7 @@ const FACTS: [&str; 9] = [
 ];
 
 /// Filters and tests, and what stands for them.
-const WORDS: &[(&[&str], &str)] = &[
+pub const WORDS: &[(&[&str], &str)] = &[
     (&["bool"], "an input of `type: bool` is one; compare another value: `x == \"yes\"`"),
     (&["dict2items", "items"], "`pairs` makes a list of them: item[0] is the key and item[1] the value"),
     (&["to_yaml", "to_nice_yaml"], "`to_nice_json` writes what YAML reads, too"),
@@ -49,6 +49,7 @@ pub fn variable(name: &str) -> Option<String> {
         Some("facts") => Some("what a host says of itself is in `facts`: `facts.NAME`".to_string()),
         _ => match name {
             "hostvars" => Some("a host sees its own variables alone: what others need stands in group_vars/all.yml".to_string()),
+            "ansible_managed" => Some("write the words themselves, such as `made by hoist, do not edit`".to_string()),
             "omit" => Some("null counts as not written: `default(value=none)`".to_string()),
             "inventory_dir" | "playbook_dir" | "role_path" => {
                 Some("files are named relative to the role's `files`, or the `assets` of the environment".to_string())

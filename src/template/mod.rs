@@ -7,7 +7,7 @@
 pub const HOST: &str = "inventory_hostname";
 
 mod filters;
-mod jinja;
+pub mod jinja;
 mod matching;
 mod place;
 mod render;
