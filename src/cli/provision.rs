@@ -1,6 +1,7 @@
 //! `hoist provision`: plan, ask, apply.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use super::load::{self, Lines, Project, Site};
 use super::selection::{Hosts, Tags, Words};
@@ -150,7 +151,10 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
     }
     let hosts: Vec<String> = previewed.iter().map(|host| host.host.clone()).collect();
     let progress = report::Progress::start(&args.output, hosts);
-    let run = run_line(&work, args, verb, &previewed);
+    // Git is asked once, and not at all where nothing is to be done.
+    let plan = changes.then(|| report::plan_digest(&previewed));
+    let line = OnceLock::new();
+    let run = || line.get_or_init(|| run_line(&work, args, verb, plan.as_deref())).clone();
     let (confirm, limits) = load::patience(&work.project.config.settings);
     let orders = Orders { run: &run, lock_wait: args.lock_wait, confirm, limits, interrupt: signals::interrupt() };
     let reports = work
@@ -168,13 +172,13 @@ pub fn provision(args: &Args, verb: &str) -> Outcome {
 }
 
 /// Who runs what, for the hosts. Values of variables are left out: they may be secrets.
-fn run_line(work: &Work, args: &Args, verb: &str, previewed: &[Previewed]) -> String {
+fn run_line(work: &Work, args: &Args, verb: &str, plan: Option<&str>) -> String {
     let names = args.words.words.iter().filter_map(|word| word.split_once('=')).filter(|(name, _)| *name != "env");
     let limit = args.hosts.limit.iter().map(|limit| format!("--limit={limit}"));
     let tags = (!work.tags.is_empty()).then(|| format!("--tags={}", work.tags.join(",")));
     let words = said::command(verb).into_iter().chain([format!("env={}", work.site.environment.name)]);
     let line = said::again(words.chain(names.map(|(name, _)| format!("{name}=..."))).chain(limit).chain(tags));
-    said::run_line(&line, work.project.layout.root(), Some(&report::plan_digest(previewed)))
+    said::run_line(&line, work.project.layout.root(), plan)
 }
 
 /// The command line that does the same once more, without what picks hosts and answers questions.

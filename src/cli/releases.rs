@@ -26,7 +26,7 @@ pub fn run(args: &Args) -> Outcome {
     let ground = Ground::load(&args.words, &args.hosts)?;
     let fleet = ground.fleet();
     let (confirm, limits) = super::load::patience(&ground.project.config.settings);
-    let orders = Orders { run: "hoist releases", lock_wait: 0, confirm, limits, interrupt: signals::interrupt() };
+    let orders = Orders { run: &|| "hoist releases".to_string(), lock_wait: 0, confirm, limits, interrupt: signals::interrupt() };
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &|_, _| {});

@@ -194,3 +194,20 @@ fn the_history_tells_the_commit_and_the_plan_in_one_line_each() {
     assert_eq!(history.stdout.matches(&line).count(), 2, "{line}: {history}");
     assert!(history.stdout.contains("failed at") && !history.stdout.contains("canary"), "{history}");
 }
+
+/// Where nothing is to be done, nothing is asked here that only the history on the hosts needs.
+#[test]
+fn a_run_that_changes_nothing_does_not_wait_for_git() {
+    let Some(machine) = Machine::up() else { return };
+    let project = Project::new(&[&machine], "root");
+    project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/one, content: x }\n");
+    project.file("bin/git", "#!/bin/sh\necho asked >>\"${0%/*}/asked\"; exit 1\n");
+    let (bin, asked) = (project.folder.path().join("bin"), project.folder.path().join("bin/asked"));
+    std::fs::set_permissions(bin.join("git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
+    let path = format!("PATH={}:{}", bin.display(), std::env::var("PATH").expect("there is one"));
+    for changes in [true, false] {
+        let run = end(project.start_under(&["env", &path], &[]));
+        assert_eq!((run.status, run.stderr.contains("changed: copy")), (0, changes), "{run}");
+        assert_eq!(std::fs::remove_file(&asked).is_ok(), changes, "{run}");
+    }
+}

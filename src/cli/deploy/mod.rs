@@ -224,10 +224,11 @@ pub fn carry_out(
     let screen = Screen::default();
     let names: Vec<String> = fleet.targets.iter().map(|target| target.name.clone()).collect();
     screen.show(output, names.clone());
-    let run_line = said::run_line(&format!("hoist {verb} env={environment}"), ground.project.layout.root(), None);
+    let line = said::run_line(&format!("hoist {verb} env={environment}"), ground.project.layout.root(), None);
+    let run = || line.clone();
     let never = Interrupt::new();
     let (confirm, limits) = load::patience(&ground.project.config.settings);
-    let orders = |interrupt| Orders { run: &run_line, lock_wait: consent.lock_wait, confirm, limits, interrupt };
+    let orders = |interrupt| Orders { run: &run, lock_wait: consent.lock_wait, confirm, limits, interrupt };
     let (orders, calm) = (orders(signals::interrupt()), orders(&never));
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);

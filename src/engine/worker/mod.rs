@@ -24,8 +24,8 @@ use crate::transport::{Cause, Connection, Failure};
 
 /// What all workers of a run are told.
 pub struct Orders<'a> {
-    /// Who runs what, for the lock and the history on the hosts.
-    pub run: &'a str,
+    /// Who runs what, for the lock and the history on the hosts; asked when there is something to do.
+    pub run: &'a (dyn Fn() -> String + Sync),
     /// How long to wait for another run on the same host, in seconds.
     pub lock_wait: u64,
     /// How long the host waits for a new connection after a change to the ways in, before it puts the old state back.
@@ -218,7 +218,7 @@ impl<'a> Worker<'a> {
             true => Err(Failure::new(Cause::Interrupted, "it waited for another run")),
             false => Ok(()),
         };
-        let text = journal::prepare(self.orders.run, &self.id, wait);
+        let text = journal::prepare(&(self.orders.run)(), &self.id, wait);
         let answers = self.line.session.follow(text.text(), &mut |_| {}, &mut tick).map_err(|failure| match failure.cause {
             Cause::Interrupted => HostFailure::Interrupted,
             _ => HostFailure::Unknown(failure),
