@@ -55,7 +55,7 @@ pub fn execute(work: &mut Work<'_, '_>) -> Outcome {
     if !made {
         work.discard(&hosts);
     }
-    if !made || !work.plan.rollback && !work.migrate(&hosts) {
+    if !made || !work.plan.rollback && !work.migrate(&hosts) || !work.crew.goes_on() {
         if work.plan.maintenance {
             work.crew.revive(work.calm);
             work.lift(&hosts);
@@ -82,7 +82,7 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
         let (batch, later) = rest.split_at(size.min(rest.len()));
         rest = later;
         begun.extend(batch.iter().cloned());
-        if !work.verb("start", batch, false) || !work.hook("before_switch") {
+        if !work.verb("start", batch, false) || !work.hook("before_switch") || !work.crew.goes_on() {
             return work.back(&begun, &switched);
         }
         (work.tell)(&format!("switching {}", batch.join(", ")));
@@ -92,7 +92,7 @@ fn switch(work: &mut Work<'_, '_>, hosts: &[String]) -> Outcome {
         spread = last - *first.get_or_insert_with(|| last.checked_sub(work.crew.spread(batch)).unwrap_or(last));
         work.note(batch, State::Live);
         // The check goes through the site, so the page must be gone.
-        if !live || !work.lift(batch) || !work.verb("check", batch, true) || !work.hook("after_switch") {
+        if !live || !work.lift(batch) || !work.verb("check", batch, true) || !work.hook("after_switch") || !work.crew.goes_on() {
             return work.back(&begun, &switched);
         }
     }

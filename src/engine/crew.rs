@@ -206,6 +206,15 @@ impl<'a> Crew<'a> {
         self.members.iter_mut().filter(named).all(|member| member.state.as_ref().is_ok_and(|worker| !worker.over))
     }
 
+    /// Whether all hosts go on. A verb whose last step ran when somebody interrupted came through; what follows is not begun.
+    pub fn goes_on(&mut self) -> bool {
+        let mut all = true;
+        for worker in self.members.iter_mut().filter_map(|member| member.state.as_mut().ok()) {
+            all &= worker.goes_on();
+        }
+        all
+    }
+
     /// From the first host that came through the last verb to the last one.
     pub fn spread(&self, hosts: &[String]) -> std::time::Duration {
         let of = self.members.iter().filter(|member| hosts.contains(&self.targets[member.at].name));

@@ -117,6 +117,13 @@ pub(super) fn stop() -> Script {
     script
 }
 
+/// Takes that back: what comes next is not to be stopped by it.
+pub(super) fn go_on() -> Script {
+    let mut script = Script::new();
+    script.line("rm -f \"$hoist_stage/stop\"", &[]);
+    script
+}
+
 /// Ends the steps that run, at once: everything in the process group that holds the lock, also what does not want to.
 pub(super) fn kill() -> Script {
     let mut script = Script::new();

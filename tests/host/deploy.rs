@@ -4,6 +4,7 @@ mod failures;
 mod forge;
 mod hooks;
 mod hostile;
+mod interrupts;
 mod kills;
 mod older;
 mod packages;

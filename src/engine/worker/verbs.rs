@@ -2,7 +2,7 @@
 
 use super::mend::RECONNECT;
 use super::{Orders, Worker};
-use crate::engine::{HostFailure, PlayPreview, PlaySteps, Step, host, plan};
+use crate::engine::{HostFailure, PlayPreview, PlaySteps, Step, host, journal, plan};
 
 impl<'a> Worker<'a> {
     /// Takes the lock; whether it has it.
@@ -37,5 +37,18 @@ impl<'a> Worker<'a> {
         self.orders = orders;
         let lost = matches!(self.report.failure, Some(HostFailure::Unknown(_)));
         self.over = lost && self.mend(Some(RECONNECT)).is_err();
+        if !self.over && self.prepared {
+            // What told the steps to stop would stop those that put things back, too. A line that is gone shows itself there.
+            let _ = self.mended(|worker| worker.line.session.ask(journal::go_on().text()));
+        }
+    }
+
+    /// Whether this host goes on: nobody interrupted. Otherwise it has failed.
+    pub(in crate::engine) fn goes_on(&mut self) -> bool {
+        let interrupted = self.orders.interrupt.level() > 0;
+        if interrupted && !self.over {
+            self.fail(HostFailure::Interrupted);
+        }
+        !interrupted
     }
 }

@@ -10,7 +10,7 @@ use crate::machine::{UNTIL_GO, testhost, text};
 use crate::output::terminal;
 
 /// Quick processes: the moments count here, and there are many.
-const QUICK: &str = "app_migrate: 'true'
+pub const QUICK: &str = "app_migrate: 'true'
 app_processes:
   web: { command: python3 server.py $PORT, port: 8000, health: { path: /health }, drain: 2, stop_timeout: 2 }
   worker: { command: node worker.js, startsecs: 0, stop_timeout: 2 }
@@ -79,7 +79,7 @@ fn a_controller_that_is_killed_at_any_moment_leaves_a_site_and_a_next_deploy() {
 }
 
 /// The commands on the hosts during which something is killed: each says that it is there, and is at work until the test lets it go.
-fn slow(moment: &str) -> String {
+pub fn slow(moment: &str) -> String {
     let command = format!("'touch /tmp/here; {UNTIL_GO}'");
     if moment == "build" {
         return format!("{QUICK}app_build: [node build.js, {command}]\n");
@@ -88,8 +88,8 @@ fn slow(moment: &str) -> String {
 }
 
 /// Lets them go, and is ready for the next ones.
-const GO: &str = "touch /run/go";
-const AGAIN: &str = "rm -f /run/go /tmp/here";
+pub const GO: &str = "touch /run/go";
+pub const AGAIN: &str = "rm -f /run/go /tmp/here";
 
 // G12, P03
 #[test]
