@@ -234,7 +234,10 @@ pub fn carry_out(
     let events = |host: &str, event: crate::engine::Event| screen.event(host, event);
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &events);
-    let (apps, mut seen) = ground.look(&mut crew)?;
+    let (apps, mut seen) = match ground.look(&mut crew) {
+        Ok(found) => found,
+        Err(problems) => return give_up(crew, Err(problems.into())),
+    };
     if crew.failed() {
         screen.clear();
         crew.well().into_iter().for_each(|host| crew.fail(host, &crate::engine::HostFailure::Skipped(NOT_BEGUN.to_string())));
@@ -266,7 +269,10 @@ pub fn carry_out(
         if !crew.hold() {
             break plan;
         }
-        let (_, now) = ground.look(&mut crew)?;
+        let now = match ground.look(&mut crew) {
+            Ok((_, now)) => now,
+            Err(problems) => return give_up(crew, Err(problems.into())),
+        };
         if crew.failed() || now == seen {
             break plan;
         }
