@@ -44,6 +44,9 @@ pub fn text(app: &App, plan: &Plan, differences: &[HostPlan<'_>], depth: Depth) 
         text += &format!("  from  {}\n", escape(from));
     }
     text += &format!("  on    {}\n", escape(hosts(&all, usize::MAX)));
+    if plan.rollback {
+        text += "  with  the environment and the processes that it was made with\n";
+    }
     if !plan.done.is_empty() {
         let done: Vec<&str> = plan.done.iter().map(String::as_str).collect();
         text += &format!("  {}\n", paint(DIM, escape(format!("live already on {}", hosts(&done, usize::MAX)))));
