@@ -30,9 +30,10 @@ pub fn run(args: &Args) -> Outcome {
     let connect = |target: &crate::engine::Target<'_>| ground.lines().connect(target);
     let stage = ground.job("stage");
     let mut crew = Crew::open(&fleet, &stage, &connect, &orders, &|_, _| {});
-    let (_, seen) = ground.look(&mut crew)?;
+    let (apps, seen) = ground.look(&mut crew)?;
     if !seen.is_empty() {
-        report::releases(&seen, args.all, &args.output);
+        let apps = apps.into_iter().map(|(host, app)| (host, app.name)).collect();
+        report::releases(&seen, &apps, args.all, &args.output);
     }
     let mut code = ExitCode::Done;
     for report in crew.end() {

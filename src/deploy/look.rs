@@ -44,6 +44,18 @@ pub fn script(app: &App) -> Script {
     script
 }
 
+/// Asks whether the maintenance page is shown, in a frame.
+pub fn page() -> Script {
+    let mut script = Script::new();
+    script.line("hoist_b page; [ -e /var/www/maintenance/on ]; hoist_e page $?", &[]);
+    script
+}
+
+/// Reads the answer.
+pub fn shows_page(answers: &Answers) -> bool {
+    answers.get("page").is_some_and(|answer| answer.status == 0)
+}
+
 impl HostState {
     /// Reads the answers.
     pub fn read(app: &App, answers: &Answers) -> Self {

@@ -1,5 +1,6 @@
 //! What a deploy or a rollback is going to do, before anybody is asked.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -170,8 +171,19 @@ pub fn outcome(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> Str
     }
 }
 
+/// What hides a release that is live, on these hosts.
+pub fn behind(plan: &Plan, on: &[String]) -> String {
+    if on.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = on.iter().map(String::as_str).collect();
+    let place = if on.len() < plan.hosts.len() { format!(" ({})", hosts(&names, usize::MAX)) } else { String::new() };
+    let text = format!("the maintenance page is still on{place}: hoist maintenance off env={}", plan.environment);
+    format!("{}\n", paint(YELLOW, escape(text)))
+}
+
 /// The same for programs: `deployed`.
-pub fn result(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> json::Event {
+pub fn result(plan: &Plan, outcome: Option<&Outcome>, behind: &[String], elapsed: Duration) -> json::Event {
     let (word, spread) = match outcome {
         None => ("unchanged", None),
         Some(Outcome::Live(spread)) => ("live", Some(spread.as_secs_f64())),
@@ -180,18 +192,26 @@ pub fn result(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration) -> json
         Some(Outcome::Reverted) => ("rolled back", None),
         Some(Outcome::Stuck) => ("stuck", None),
     };
-    let fields = json!({ "release": plan.id.as_str(), "result": word, "seconds": elapsed.as_secs_f64(), "switch_seconds": spread });
+    let fields = json!({
+        "release": plan.id.as_str(), "result": word, "seconds": elapsed.as_secs_f64(), "switch_seconds": spread, "maintenance": behind,
+    });
     ("deployed", json::fields(fields))
 }
 
-/// A table of releases, the newest first, equal ones of several hosts in one row.
-pub fn releases(seen: &[Seen], all: bool, columns: Option<usize>) -> String {
-    let mut table = Table::new(["RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"].map(Cell::new));
-    let mut rows: Vec<([String; 5], bool, Vec<&str>)> = Vec::new();
+/// A table of releases, the newest first, equal ones of several hosts in one row. `apps` says which application a host has;
+/// those of several are told apart.
+pub fn releases(seen: &[Seen], apps: &BTreeMap<String, String>, all: bool, columns: Option<usize>) -> String {
+    let of = |host: &str| apps.get(host).map(String::as_str).unwrap_or_default();
+    let names: BTreeSet<&str> = seen.iter().map(|(host, _)| of(host)).collect();
+    let head = ["APP", "RELEASE", "STATE", "VERSION", "MADE", "BY", "HOSTS"];
+    let first = usize::from(names.len() < 2);
+    let mut table = Table::new(head[first..].iter().map(|name| Cell::new(*name)));
+    let mut rows: Vec<([String; 6], bool, Vec<&str>)> = Vec::new();
     for (host, state) in seen {
         for release in listed(&state.ledger, all) {
             let live = state.live.as_ref() == Some(&release.id);
             let row = [
+                of(host).to_string(),
                 release.id.to_string(),
                 word(release, live),
                 version::name(&release.reference, &release.commit),
@@ -207,10 +227,11 @@ pub fn releases(seen: &[Seen], all: bool, columns: Option<usize>) -> String {
     if rows.is_empty() {
         return "no releases yet\n".to_string();
     }
-    rows.sort_by_key(|(row, ..)| std::cmp::Reverse(ReleaseId::parse(&row[0])));
+    rows.sort_by_key(|(row, ..)| (row[0].clone(), std::cmp::Reverse(ReleaseId::parse(&row[1]))));
     for (row, live, on) in rows {
-        let cells = row.into_iter().chain([hosts(&on, seen.len())]).enumerate();
-        table.row(cells.map(|(at, text)| if live && at < 2 { Cell::new(text).style(GREEN) } else { Cell::new(text) }));
+        let have = seen.iter().filter(|(host, _)| of(host) == row[0]).count();
+        let cells = row.into_iter().chain([hosts(&on, have)]).enumerate().skip(first);
+        table.row(cells.map(|(at, text)| if live && (1..3).contains(&at) { Cell::new(text).style(GREEN) } else { Cell::new(text) }));
     }
     table.text(columns)
 }
@@ -238,12 +259,12 @@ fn word(release: &Release, live: bool) -> String {
 }
 
 /// The same for programs: `release`, one for each of each host.
-pub fn releases_events(seen: &[Seen], all: bool) -> Vec<json::Event> {
+pub fn releases_events(seen: &[Seen], apps: &BTreeMap<String, String>, all: bool) -> Vec<json::Event> {
     let of = |(host, state): &Seen| {
         let listed = listed(&state.ledger, all).into_iter();
         let event = |release: &Release| {
             let fields = json!({
-                "host": host, "release": release.id.as_str(), "state": release.state.word(), "live": state.live.as_ref() == Some(&release.id),
+                "host": host, "app": apps.get(host), "release": release.id.as_str(), "state": release.state.word(), "live": state.live.as_ref() == Some(&release.id),
                 "commit": release.commit, "ref": release.reference, "who": release.who, "made": release.when, "migrated": release.migrated, "failed": release.failed(),
             });
             ("release", json::fields(fields))
@@ -277,7 +298,7 @@ mod tests {
         ];
         let seen = [host("web1", Some("2-bbbbbbb"), &lines)];
         let states = |all| {
-            let text = plain(&releases(&seen, all, None));
+            let text = plain(&releases(&seen, &BTreeMap::new(), all, None));
             let row = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).take(2).map(str::trim).collect::<Vec<_>>().join(": ");
             text.lines().skip(1).map(row).collect::<Vec<_>>()
         };
@@ -286,12 +307,39 @@ mod tests {
         assert_eq!(states(true), [&recent[..], &["1-aaaaaaa: gone"]].concat());
     }
 
+    #[test]
+    fn releases_of_several_applications_are_told_apart() {
+        let lines = [("1-aaaaaaa", "good")];
+        let seen = ["web1", "blog1", "web2"].map(|name| host(name, Some("1-aaaaaaa"), &lines));
+        let apps = [("web1", "shop"), ("blog1", "blog"), ("web2", "shop")].map(|(host, app)| (host.to_string(), app.to_string()));
+        let rows = |seen: &[Seen]| {
+            let text = plain(&releases(seen, &BTreeMap::from(apps.clone()), false, None));
+            let ends = |line: &str| {
+                let cells: Vec<&str> = line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect();
+                format!("{} {}", cells[0], cells[cells.len() - 1])
+            };
+            text.lines().map(ends).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&seen), ["APP HOSTS", "blog blog1", "shop web1, web2"]);
+        assert_eq!(rows(&seen[..1]), ["RELEASE HOSTS", "1-aaaaaaa web1"]);
+    }
+
     // G12
     #[test]
     fn a_release_whose_deploy_was_killed_behind_the_switch_is_live_and_was_not_checked() {
-        let killed = |lines: &[(&str, &str)]| plain(&releases(&[host("web1", Some("2-bbbbbbb"), lines)], false, None));
+        let killed = |lines: &[(&str, &str)]| plain(&releases(&[host("web1", Some("2-bbbbbbb"), lines)], &BTreeMap::new(), false, None));
         assert!(killed(&[("2-bbbbbbb", "live")]).contains("live, interrupted"));
         assert!(killed(&[("2-bbbbbbb", "staged")]).contains("live, interrupted"), "between the switch and its line in the ledger");
+    }
+
+    #[test]
+    fn a_release_that_is_live_behind_the_maintenance_page_is_told_of() {
+        let plan = plan(vec![host("web1", None, &[]), host("web2", None, &[])]);
+        let told = |on: &[&str]| plain(&behind(&plan, &on.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        let off = format!("hoist maintenance off env={}\n", plan.environment);
+        assert_eq!(told(&[]), "");
+        assert_eq!(told(&["web2"]), format!("the maintenance page is still on (web2): {off}"));
+        assert_eq!(told(&["web1", "web2"]), format!("the maintenance page is still on: {off}"));
     }
 
     #[test]

@@ -146,21 +146,22 @@ pub fn deploy(app: &App, plan: &Plan, differences: &BTreeMap<String, Vec<PlayPre
     }
 }
 
-/// Prints how a deploy or a rollback came out; no outcome: it is live everywhere already.
-pub fn deployed(plan: &Plan, outcome: Option<&Outcome>, elapsed: Duration, options: &Options) {
+/// Prints how a deploy or a rollback came out; no outcome: it is live everywhere already. `behind`: the hosts that still show
+/// the maintenance page.
+pub fn deployed(plan: &Plan, outcome: Option<&Outcome>, behind: &[String], elapsed: Duration, options: &Options) {
     if options.json {
-        events(vec![deploy::result(plan, outcome, elapsed)]);
+        events(vec![deploy::result(plan, outcome, behind, elapsed)]);
     } else {
-        streams::stdout(&deploy::outcome(plan, outcome, elapsed));
+        streams::stdout(&(deploy::outcome(plan, outcome, elapsed) + &deploy::behind(plan, behind)));
     }
 }
 
 /// Prints which releases hosts have; with `all`, also those that are gone.
-pub fn releases(seen: &[Seen], all: bool, options: &Options) {
+pub fn releases(seen: &[Seen], apps: &BTreeMap<String, String>, all: bool, options: &Options) {
     if options.json {
-        events(deploy::releases_events(seen, all));
+        events(deploy::releases_events(seen, apps, all));
     } else {
-        streams::stdout(&deploy::releases(seen, all, streams::columns()));
+        streams::stdout(&deploy::releases(seen, apps, all, streams::columns()));
     }
 }
 

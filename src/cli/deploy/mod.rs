@@ -12,6 +12,7 @@ use super::selection::{Hosts, Words};
 use super::{ExitCode, Outcome, Stop, consent, load, said, signals};
 use crate::deploy::app::App;
 use crate::deploy::choose::{self, Seen};
+use crate::deploy::look;
 use crate::deploy::notify::{self, Message, Moment};
 use crate::deploy::plan::{self, Plan};
 use crate::deploy::run::{self, Work};
@@ -254,7 +255,7 @@ pub fn carry_out(
             Err(stop) => return give_up(crew, Err(stop)),
         };
         if plan.hosts.is_empty() {
-            report::deployed(&plan, None, started.elapsed(), output);
+            report::deployed(&plan, None, &[], started.elapsed(), output);
             return give_up(crew, Ok(ExitCode::Done));
         }
         report::deploy(app, &plan, &differences, output);
@@ -302,15 +303,22 @@ pub fn carry_out(
         (run::Outcome::Live(_), true) => tell_others(Moment::Rollback, format!("{what} is live again ({})", plan.who)),
         _ => tell_others(Moment::Failure, format!("{verb} of {what} failed ({})", plan.who)),
     }
+    let behind = if matches!(outcome, run::Outcome::Live(_)) { behind_page(&mut crew, &plan) } else { Vec::new() };
     screen.clear();
     let reports = crew.end();
     report::summary(&reports, started.elapsed(), again, output);
-    report::deployed(&plan, Some(&outcome), started.elapsed(), output);
+    report::deployed(&plan, Some(&outcome), &behind, started.elapsed(), output);
     Ok(match (&outcome, code(report::exit_code(&reports))) {
         (run::Outcome::Live(_), code) => code,
         (_, ExitCode::Done) => ExitCode::HostFailed,
         (_, code) => code,
     })
+}
+
+/// The hosts that still show the maintenance page: what is live there is seen by nobody.
+fn behind_page(crew: &mut Crew<'_>, plan: &Plan) -> Vec<String> {
+    let answers = crew.ask(&|host| plan.state(host).map(|_| look::page()));
+    plan.names().into_iter().filter(|host| answers.get(host).is_some_and(look::shows_page)).collect()
 }
 
 /// Ends a run that does nothing, also where its lock is held already.
