@@ -114,9 +114,43 @@ pub fn resolve(url: &GitUrl, wanted: &GitRef, answer: &Answer) -> Result<Resolve
     wanted.resolve(&answer.text()).map_err(|why| Diagnostic::error(format!("`{url}`: {why}")))
 }
 
+/// Asks a repository for a commit by its digits, which no listing has. Of what it hands out nothing stays. Runs as the
+/// application's user; answered by [`exists`].
+pub fn having(app: &App, url: &GitUrl, commit: &str) -> Script {
+    let mut script = beside(app, url);
+    script.line("hoist_has {} || hoist_git fetch -q --no-tags --depth 1 -- {} {} 2>/dev/null || \\", &[commit, url.as_str(), commit]);
+    // Not every server hands out what is asked for by its digits, nor says whether it has it: so all there is, as `stage` does.
+    script.line(
+        "if hoist_git fetch -q --tags -- {} '+refs/heads/*:refs/remotes/all/*'; then hoist_has {} || echo missing; fi",
+        &[url.as_str(), commit],
+    );
+    script
+}
+
+/// Whether the repository has the commit, by the answer to [`having`]. Where it could not be read that is left open: `stage` says why.
+///
+/// # Errors
+/// It has none.
+pub fn exists(url: &GitUrl, commit: &str, answer: &Answer) -> Result<(), Diagnostic> {
+    if answer.text().trim() != "missing" {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("`{url}` has no commit {commit}")).help("is it pushed, and are its digits right?"))
+}
+
 /// Compares two commits without leaving anything on the host: what is missing is fetched into a folder that goes again.
 /// `objects` is a checkout that has most of it. Runs as the application's user; answered by [`changes`].
 pub fn comparing(app: &App, url: &GitUrl, live: &str, new: &Resolved) -> Script {
+    let mut script = beside(app, url);
+    let from = new.found.as_deref().unwrap_or(&new.commit);
+    script.line("hoist_has {} || hoist_git fetch -q --no-tags -- {} {} || exit 1", &[&new.commit, url.as_str(), from]);
+    script.line("hoist_has {} || hoist_git fetch -q --no-tags -- {} {} || exit 1", &[live, url.as_str(), live]);
+    script.append(&between(live, &new.commit, &app.migrations));
+    script
+}
+
+/// In an empty repository that goes again, and sees what the application's has.
+fn beside(app: &App, url: &GitUrl) -> Script {
     let mut script = Script::new();
     script.line("hoist_git_setup {} {}", &[url.protocols(), &ssh(app)]);
     script.line(
@@ -126,10 +160,6 @@ pub fn comparing(app: &App, url: &GitUrl, live: &str, new: &Resolved) -> Script 
     script.line("hoist_objects={}", &[&format!("{}/cache/repo/.git/objects", app.root)]);
     script.line("[ ! -d \"$hoist_objects\" ] || echo \"$hoist_objects\" >objects/info/alternates", &[]);
     script.line("hoist_has() { hoist_git cat-file -e \"$1^{commit}\" 2>/dev/null; }", &[]);
-    let from = new.found.as_deref().unwrap_or(&new.commit);
-    script.line("hoist_has {} || hoist_git fetch -q --no-tags -- {} {} || exit 1", &[&new.commit, url.as_str(), from]);
-    script.line("hoist_has {} || hoist_git fetch -q --no-tags -- {} {} || exit 1", &[live, url.as_str(), live]);
-    script.append(&between(live, &new.commit, &app.migrations));
     script
 }
 
@@ -246,6 +276,16 @@ mod tests {
             "Warning: Identity file /srv/shop/cache/deploy_key not accessible: No such file\ngit@x: Permission denied (publickey).";
         assert!(told(missing).ends_with("| `app_deploy_key` is not on the host yet: `hoist provision` brings it"), "{}", told(missing));
         assert!(told("git@x: Permission denied (publickey).").contains("| a private repository wants `app_deploy_key`"));
+    }
+
+    #[test]
+    fn a_commit_that_the_repository_does_not_have_is_refused() {
+        let url = GitUrl::parse("git@git.example.org:team/shop.git").expect("an address");
+        let told =
+            |status, stdout: &str| exists(&url, "3f9c2ab", &Answer { status, stdout: stdout.as_bytes().to_vec(), stderr: Vec::new() });
+        let error = told(0, "missing\n").expect_err("an error");
+        assert_eq!(error.summary, "`git@git.example.org:team/shop.git` has no commit 3f9c2ab");
+        assert!(told(0, "").is_ok() && told(128, "").is_ok(), "it is there, or nobody knows");
     }
 
     #[test]

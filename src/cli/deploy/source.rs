@@ -30,7 +30,11 @@ pub fn repository(crew: &mut Crew<'_>, host: &str, app: &App, lives: &[Live]) ->
     let (url, wanted) = (app.repository()?, app.wanted()?);
     let failed = |failure: crate::transport::Failure| Diagnostic::error(format!("{host}: {failure}"));
     let resolved = match &wanted {
-        GitRef::Commit(_) => wanted.resolve("").map_err(Diagnostic::error)?,
+        GitRef::Commit(commit) => {
+            let answer = crew.ask_as(host, &app.user, &version::having(app, &url, commit)).map_err(failed)?;
+            version::exists(&url, commit, &answer)?;
+            wanted.resolve("").map_err(Diagnostic::error)?
+        }
         _ => {
             let answer = crew.ask_as(host, &app.user, &version::listing(app, &url, &wanted)).map_err(failed)?;
             version::resolve(&url, &wanted, &answer)?

@@ -80,6 +80,13 @@ fn releases_come_from_a_repository_over_ssh_and_https_with_a_database() {
     let same = deploy(&shop, &["git_version=main"]);
     assert!(same.stdout.contains("0 changes"), "{same}");
 
+    // A commit that is not there is told of before anything is done.
+    let missing = "0123456789abcdef0123456789abcdef01234567";
+    let before = shop.machines[0].sh("cat /var/lib/hoist/apps/shop/ledger");
+    let refused = shop.hoist(&["deploy", "env=test", "--yes", &opened, "--git-version", missing]);
+    assert!(refused.status == 1 && refused.stderr.contains(&format!("`https://forge.test/shop.git` has no commit {missing}")), "{refused}");
+    assert_eq!(shop.machines[0].sh("cat /var/lib/hoist/apps/shop/ledger"), before);
+
     // G01: what can be altered on the way is refused before any host is contacted.
     shop.settings("app_repo: http://forge.test/shop.git\n");
     let refused = shop.hoist(&["deploy", "env=test", "--yes", &opened]);
