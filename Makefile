@@ -25,8 +25,9 @@ demo-down: ## takes the demo's host away
 test: ## everything: format, lints, unit, case, CLI and host tests; installs what it misses
 	@tests/run
 
-slow: ## the tests that take many minutes each (20 deploys at full speed)
+slow: ## the tests that take many minutes each (20 deploys at full speed), and all on hosts whose sh is bash
 	cargo test --locked --test host -- --ignored
+	HOIST_HOST_SH=bash cargo test --locked --test host
 	HOIST_EVERY_PLACE=1 cargo test --locked --test host -- points:: --nocapture
 
 lint: ## format and lints alone

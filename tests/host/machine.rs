@@ -55,6 +55,10 @@ impl Machine {
         let words: Vec<&str> = ["up", machine.name.as_str()].into_iter().chain(options.iter().copied()).collect();
         let said = testhost(&words).unwrap_or_else(|error| panic!("the test host does not come up: {error}"));
         machine.ip = said.split_whitespace().nth(1).expect("NAME IP").to_string();
+        // Debian's is dash; elsewhere it is bash (`make slow`).
+        if let Ok(shell) = std::env::var("HOIST_HOST_SH") {
+            machine.sh(&format!("ln -sf {shell} /bin/sh"));
+        }
         Some(machine)
     }
 
