@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::shape::{self, Shape};
 use super::task::Task;
 use super::variables::{Definition, Layer};
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, suggest};
 use crate::yaml::{self, Node};
 
 /// A role, read from its role.yml.
@@ -39,6 +39,8 @@ pub struct Input {
     pub default: Option<Node>,
     /// What it is for, in a line.
     pub help: Option<String>,
+    /// Whether nothing is said about it, not even its type.
+    pub bare: bool,
 }
 
 /// What an Ansible user may write, and what to do instead.
@@ -51,6 +53,9 @@ const FOREIGN: [(&str, &str); 7] = [
     ("dependencies", "hoist.yml lists the roles of a play, in their order"),
     ("hosts", "hoist.yml says which hosts get a role"),
 ];
+
+/// What may stand in an input.
+const OF_INPUTS: [&str; 6] = ["type", "choices", "keys", "each", "default", "help"];
 
 impl Input {
     /// `node` as its value. Null stays null: it means "unset".
@@ -164,7 +169,21 @@ fn read_tasks(node: &Node, what: &str) -> Result<Vec<Task>, Diagnostics> {
 fn read_input(entry: &yaml::Entry) -> Result<Input, Diagnostics> {
     let advised = |error: Diagnostic| error.help(format!("write `{}: {{ {} }}`", entry.key, shape::keys_for(&entry.node)));
     entry.node.expect_mapping(&format!("input `{}`", entry.key)).map_err(advised)?;
+    let keys = entry.node.entries();
+    if !keys.is_empty() && !keys.iter().any(|key| OF_INPUTS.contains(&key.key.as_str()) || suggest::closest(&key.key, OF_INPUTS).is_some())
+    {
+        let error = Diagnostic::error(format!("input `{}` says neither `type` nor `default`", entry.key)).at(&entry.key_span);
+        let advice = format!("write `{}: {{ type: map, default: ... }}`, where the default is what stands below it now", entry.key);
+        return Err(error.help(advice).into());
+    }
     let shape = Shape::read(&entry.node, &["default", "help"])?;
     let help = entry.node.get("help").and_then(Node::as_str).map(str::to_string);
-    Ok(Input { name: entry.key.clone(), span: entry.key_span.clone(), shape, default: entry.node.get("default").cloned(), help })
+    Ok(Input {
+        bare: keys.is_empty(),
+        name: entry.key.clone(),
+        span: entry.key_span.clone(),
+        shape,
+        default: entry.node.get("default").cloned(),
+        help,
+    })
 }

@@ -400,9 +400,12 @@ impl<'a> Scope<'a> {
     }
 
     fn unset(&self, input: &Input) -> Diagnostic {
+        let set = format!("set it in group_vars: `{}: {}`", input.name, input.shape.example());
+        // `name: {}` and `name:` are defaults to Ansible.
+        let set = if input.bare { format!("{set}; or give it a default: `{}: {{ default: ... }}`", input.name) } else { set };
         Diagnostic::error(format!("role `{}` needs `{}`, and nothing sets it", self.base.role.name, input.name))
             .label(&input.span, input.help.clone().unwrap_or_default())
-            .help(format!("set it in group_vars: `{}: {}`", input.name, input.shape.example()))
+            .help(set)
             .missing()
     }
 

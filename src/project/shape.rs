@@ -30,6 +30,9 @@ const TYPES: [(InputType, &str, &str, &str); 6] = [
     (InputType::Any, "any", "anything", "..."),
 ];
 
+/// Untyped words that are bools to Ansible.
+const BOOLS: [&str; 4] = ["yes", "no", "on", "off"];
+
 /// What a value may be.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -82,6 +85,8 @@ pub(super) fn keys_for(node: &Node) -> String {
     }
     let kinds = [InputType::Bool, InputType::Int, InputType::List, InputType::String];
     let kind = kinds.into_iter().find(|kind| kind.is(&node.value)).unwrap_or(InputType::Any);
+    // Ansible's bools: as a text, `no` would be true in an `if`.
+    let kind = if BOOLS.contains(&written.to_ascii_lowercase().as_str()) { InputType::Bool } else { kind };
     // The place of a list is where it opens; a text may have several lines.
     let default = if kind == InputType::List || written.contains('\n') { kind.row().3 } else { written };
     format!("type: {}, default: {default}", name(kind))

@@ -136,6 +136,9 @@ fn whole<'n>(entry: &Entry, node: &'n Node, more: Option<&Node>, problems: &mut 
     if let (Value::Mapping(_), None) = (&node.value, more) {
         return Ok(Cow::Borrowed(node));
     }
+    if let Some(error) = node.as_str().filter(|_| !node.any_secret()).and_then(|text| one_line(entry, text)) {
+        return Err(error.at(&node.span).into());
+    }
     let mut entries = match (&node.value, entry.shorthand) {
         (Value::String(_) | Value::Number(..), Some(argument)) => {
             vec![YamlEntry { key: argument.to_string(), key_span: node.span.clone(), node: node.clone() }]
@@ -154,6 +157,28 @@ fn whole<'n>(entry: &Entry, node: &'n Node, more: Option<&Node>, problems: &mut 
     }
     let secret = more.is_some_and(|more| more.secret) || matches!(node.value, Value::Mapping(_)) && node.secret;
     Ok(Cow::Owned(Node { secret, ..Node::new(Value::Mapping(entries), node.span.clone()) }))
+}
+
+/// Refuses Ansible's arguments on one line (`src=a dest=b`), which would be taken as a whole: for the name of a package, or for
+/// words of a command. A package may say its version so (`nginx=1.24`): only what the kind takes counts.
+fn one_line(entry: &Entry, text: &str) -> Option<Diagnostic> {
+    let of_commands = ["chdir", "creates", "removes", "stdin"];
+    let takes = |name: &str| match entry.shorthand {
+        Some("cmd") => of_commands.contains(&name),
+        Some(_) => (entry.schema)().get("properties").is_some_and(|all| all.get(name).is_some()),
+        None => !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+    };
+    let name = |word: &str| word.split_once('=').map(|(name, _)| name.to_string()).filter(|name| takes(name));
+    let is_command = entry.shorthand == Some("cmd");
+    if !is_command {
+        text.split_whitespace().next().and_then(name)?;
+    }
+    let names: Vec<String> = text.split_whitespace().filter_map(name).collect();
+    let first = names.first()?;
+    let error = Diagnostic::error(format!("`{first}=` stands in a text: what a kind takes is a mapping"));
+    let command = is_command.then_some("cmd: ...".to_string());
+    let words: Vec<String> = command.into_iter().chain(names.iter().map(|name| format!("{name}: ..."))).collect();
+    Some(error.help(format!("write `{}: {{ {} }}`", entry.name, words.join(", "))))
 }
 
 /// Reads arguments. The library stops at the first mistake, so each one found is noted, taken out, and the rest read again.

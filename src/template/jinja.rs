@@ -15,7 +15,7 @@ const FACTS: [&str; 9] = [
 
 /// Filters and tests, and what stands for them.
 pub const WORDS: &[(&[&str], &str)] = &[
-    (&["bool"], "an input of `type: bool` is one; compare another value: `x == \"yes\"`"),
+    (&["bool"], "leave it out, and write `true` or `false` where it is set; an input of `type: bool` takes `yes` and `no`, too"),
     (&["dict2items", "items"], "`pairs` makes a list of them: item[0] is the key and item[1] the value"),
     (&["to_yaml", "to_nice_yaml"], "`to_nice_json` writes what YAML reads, too"),
     (&["tojson"], "`to_json`"),
@@ -24,11 +24,18 @@ pub const WORDS: &[(&[&str], &str)] = &[
     (&["mandatory"], "an input without a `default` must be set"),
     (&["ternary"], "`{{ a if condition else b }}`"),
     (&["d"], "`default(value=...)`"),
+    (&["combine"], "`{{ {...a, ...b} }}` is a mapping of both, the later wins"),
+    (&["union"], "`{{ [...a, ...b] | unique }}`"),
+    (&["flatten"], "`{{ [...a, ...b] }}` is a list of both"),
+    (&["from_json", "from_yaml"], "write it as YAML in the variable: a value has its type"),
+    (&["comment"], "write the `#` in front of the lines"),
+    (&["min", "max"], "`(list | sort) | first`, or `last`"),
+    (&["difference", "intersect"], "go through the list: `{% for x in list %}{% if x not in other %}{{ x }}{% endif %}{% endfor %}`"),
     (&["string"], "`str`"),
     (&["count"], "`length`"),
     (
         &["map", "select", "selectattr", "reject", "rejectattr", "sum"],
-        "go through the list: `{% for x in list %}{% if x.on %}{{ x.name }}{% endif %}{% endfor %}`",
+        "go through the list: `{% for x in list %}{% if x.on %}{{ x.name }}{% endif %}{% endfor %}`, with a comma between: `{% if not loop.last %},{% endif %}`",
     ),
     (
         &["changed", "failed", "success", "succeeded", "skipped"],
@@ -44,8 +51,11 @@ pub fn word(name: &str) -> Option<&'static str> {
 /// What stands for a variable that nobody sets.
 pub fn variable(name: &str) -> Option<String> {
     match name.strip_prefix("ansible_") {
+        Some("default_ipv4") => Some("what a host says of itself is in `facts`: `facts.default_ipv4` is the address, a text".to_string()),
         Some(fact) if FACTS.contains(&fact) => Some(format!("what a host says of itself is in `facts`: `facts.{fact}`")),
-        Some("os_family" | "pkg_mgr") => Some("what a host says of itself is in `facts`: `facts.distribution`".to_string()),
+        Some("os_family" | "pkg_mgr") => {
+            Some("ask for what the host is itself: `facts.distribution in [\"Debian\", \"Ubuntu\"]`".to_string())
+        }
         Some("facts") => Some("what a host says of itself is in `facts`: `facts.NAME`".to_string()),
         _ => match name {
             "hostvars" => Some("a host sees its own variables alone: what others need stands in group_vars/all.yml".to_string()),
@@ -67,15 +77,46 @@ pub fn syntax(message: &str, written: &str) -> Option<&'static str> {
             Some("nothing is looked up on your machine: give the value as `name=value` on the command line, or keep it in the secrets")
         }
         _ if message.starts_with("found `=` but expected") => Some("`==` compares"),
+        _ if message.starts_with("function calls are only allowed") => Some(methods(written)),
+        _ if message.starts_with("`+` requires both operands to be numbers") => {
+            Some("lists and mappings are put together with `[...a, ...b]` and `{...a, ...b}`, texts with `a ~ b`")
+        }
+        _ if calls(written, "range") && message.ends_with("but expected identifier") => {
+            Some("arguments have names: `range(end=20)`, `range(start=1, end=20)`")
+        }
+        _ if message.starts_with("the float ") && message.contains("cannot be converted to an int") => {
+            Some("`int` takes no fraction: `x | round(method=\"floor\") | int`")
+        }
+        _ if calls(written, "namespace") => Some("`set_global` sets a variable that stays behind the loop: `{% set_global n = n + 1 %}`"),
         _ if message.starts_with("found ") && message.ends_with("but expected =") && written.contains("default(omit)") => {
             Some("null counts as not written: `default(value=none)`")
         }
         _ if message.starts_with("found ") && unnamed(written).is_some() => unnamed(written),
+        _ if message.starts_with("found ") && (written.contains(", true)") || written.contains(", True)")) && calls(written, "default") => {
+            Some("with `true` behind it: `default(value=\"...\", boolean=true)`")
+        }
         _ if message.starts_with("found ") && (message.ends_with("but expected identifier") || message.ends_with("but expected =")) => {
             Some("arguments have names: `default(value=5)`, `join(sep=\", \")`")
         }
         "unexpected end of input" => Some("close what was opened with `{{`, `{%` or `{#`"),
         _ => None,
+    }
+}
+
+/// What stands for a method of Python: values have none here.
+fn methods(written: &str) -> &'static str {
+    let method = |names: &[&str]| names.iter().any(|name| calls(written, name));
+    match () {
+        () if method(&["items"]) => "values have no methods: `{% for k, v in mapping %}`, or the filter `pairs`",
+        () if method(&["keys", "values"]) => "values have no methods: the filters `keys` and `values`",
+        () if method(&["get"]) => "values have no methods: `mapping.key | default(value=...)`, or `mapping.key is defined`",
+        () if method(&["startswith", "endswith"]) => {
+            "values have no methods: `x is starting_with(pat=\"...\")`, `x is ending_with(pat=\"...\")`"
+        }
+        () if method(&["format"]) => "values have no methods: `a ~ \"-\" ~ b` puts texts together",
+        () => {
+            "values have no methods: a filter stands for it, as in `x | upper`, `x | split(pat=\",\")`, `x | replace(from=\"a\", to=\"b\")`"
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::deploy::look::{self, HostState};
 use crate::deploy::release::ReleaseId;
 use crate::deploy::{plan, release};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::engine::{Crew, Event, Fleet, HostFailure, Job, Rolling, host_inputs, sample_facts};
+use crate::engine::{Crew, Event, Fleet, HostFailure, Job, RoleCall, Rolling, host_inputs, sample_facts};
 use crate::report;
 
 /// Hosts that have the role, loaded.
@@ -33,7 +33,9 @@ pub struct Ground {
 /// `problems`.
 pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) -> BTreeMap<String, App> {
     let mut apps = BTreeMap::new();
-    for mut target in site.fleet(1).targets {
+    // A role of the project may be called the same and deploy nothing.
+    let deploys: Vec<String> = site.plays.iter().filter(|play| play.roles.iter().any(brings)).flat_map(|play| play.hosts.clone()).collect();
+    for mut target in site.fleet(1).targets.into_iter().filter(|target| deploys.contains(&target.name)) {
         let inputs = problems.take(host_inputs(&site.job(project, "stage", &[]), &target, &sample_facts(), ROLE)).flatten();
         let Some(app) = inputs.and_then(|inputs| problems.take(app(site, &target.name, &inputs))) else { continue };
         target.fixed.extend(sample(&app));
@@ -43,6 +45,11 @@ pub fn applications(project: &Project, site: &Site, problems: &mut Diagnostics) 
         apps.insert(target.name, app);
     }
     apps
+}
+
+/// Whether a role is the one that brings releases.
+fn brings(call: &RoleCall) -> bool {
+    call.role.name == ROLE && VERBS.iter().any(|verb| call.role.verbs.contains_key(*verb))
 }
 
 /// The application as the inputs of a host describe it.
@@ -66,12 +73,16 @@ impl Ground {
     /// Loads what the words mean. Everything that can be wrong without a host is found here.
     pub fn load(words: &Words, hosts: &Hosts) -> Result<Self, Diagnostics> {
         let (project, mut site, mut problems) = load::unsaid(words, hosts)?;
-        let with_role: Vec<String> = site
-            .plays
-            .iter()
-            .filter(|play| play.roles.iter().any(|call| call.role.name == ROLE))
-            .flat_map(|play| play.hosts.clone())
-            .collect();
+        let with_role: Vec<String> =
+            site.plays.iter().filter(|play| play.roles.iter().any(brings)).flat_map(|play| play.hosts.clone()).collect();
+        if let (true, Some(call)) =
+            (with_role.is_empty(), site.plays.iter().flat_map(|play| &play.roles).find(|call| call.role.name == ROLE))
+        {
+            return Err(Diagnostic::error("this role `app` brings no releases: it takes the place of the built-in one")
+                .at(&call.role.span)
+                .help("give it another name")
+                .into());
+        }
         if with_role.is_empty() {
             return Err(Diagnostic::error("no play of hoist.yml gives these hosts the role `app`, which brings releases")
                 .help("add it to the roles of a play: `roles: [common, nginx, app]`")
