@@ -95,7 +95,7 @@ const PYTHON: &str = r#"
 import gzip, io, random, sys, tarfile, zlib
 raw = gzip.open(sys.argv[1], "wb")
 t = tarfile.open(fileobj=raw, mode="w")
-for name in ("server.py", "worker.js", "build.js", "VERSION"): t.add(name)
+for name in ("server.py", "worker.sh", "worker.js", "build.js", "VERSION"): t.add(name)
 def info(name, **more):
     i = tarfile.TarInfo(name)
     for key, value in more.items(): setattr(i, key, value)

@@ -13,6 +13,7 @@ const PACKAGES: &str = "nginx,openssl,logrotate,openssh-client,tar,gzip,postgres
 /// The application, as it lies in tests/host/shop.
 const FILES: &[(&str, &str)] = &[
     ("server.py", include_str!("../shop/server.py")),
+    ("worker.sh", include_str!("../shop/worker.sh")),
     ("worker.js", include_str!("../shop/worker.js")),
     ("build.js", include_str!("../shop/build.js")),
     ("migrate", include_str!("../shop/migrate")),
@@ -27,7 +28,7 @@ app_shared: [media/]
 app_build: [node build.js]
 app_processes:
   web: { command: "python3 server.py $PORT", port: 8000, health: { path: /health, timeout: 60 }, drain: 5, stop_timeout: 5 }
-  worker: { command: node worker.js, startsecs: 1, stop_timeout: 5 }
+  worker: { command: sh worker.sh, startsecs: 1, stop_timeout: 5 }
 app_check: { url: "http://127.0.0.1/", timeout: 60 }
 nginx_sites:
   shop: { server_name: _, default_server: true, locations: { /: { proxy_pass: "http://shop-web" } } }
@@ -36,7 +37,7 @@ nginx_sites:
 /// For releases that are meant to be sick: their health is waited for no longer than this.
 pub const SICK: &str = "app_processes:
   web: { command: python3 server.py $PORT, port: 8000, health: { path: /health, timeout: 8 }, drain: 5, stop_timeout: 5 }
-  worker: { command: node worker.js, startsecs: 1, stop_timeout: 5 }
+  worker: { command: sh worker.sh, startsecs: 1, stop_timeout: 5 }
 ";
 
 /// With a database on the first host, in which the other hosts work, too.

@@ -3,11 +3,6 @@ const fs = require("fs");
 const http = require("http");
 
 const version = fs.readFileSync("VERSION", "utf8").trim();
-const sick = fs.existsSync("/etc/shop-worker-sick") && fs.readFileSync("/etc/shop-worker-sick", "utf8").split(/\s+/).includes(version);
-if (sick) {
-  console.error(`${version} cannot work`);
-  process.exit(1);
-}
 
 function ask() {
   http
