@@ -24,6 +24,8 @@ mod privilege;
 mod questions;
 mod result;
 mod rolling;
+#[cfg(test)]
+pub mod sample;
 mod session;
 mod step;
 mod stream;

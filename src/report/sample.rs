@@ -1,32 +1,9 @@
 //! Plans made up for the tests of this room.
 
 use crate::diagnostic::{Source, Span};
-use crate::engine::{Handler, Planned, PlayPreview, PlaySteps, Step, Verdict};
-use crate::resource::{Action, Change, Diff, Probe, Reach, Reply, Resource, Unreadable};
+use crate::engine::{Handler, Planned, PlayPreview, PlaySteps, Step, Verdict, sample};
+use crate::resource::{Action, Change, Diff};
 use crate::shell::Script;
-
-/// A thing of which only the names matter.
-struct Thing(&'static str, String);
-
-impl Resource for Thing {
-    fn kind(&self) -> &'static str {
-        self.0
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Own
-    }
-
-    fn subject(&self) -> String {
-        self.1.clone()
-    }
-
-    fn probe(&self, _: &mut Probe) {}
-
-    fn plan(&self, _: &Reply) -> Result<Option<Change>, Unreadable> {
-        Ok(None)
-    }
-}
 
 /// The task of `role` that stands in line `line` (from 1) of a role file of 99 lines.
 pub fn place(role: &str, line: usize) -> Span {
@@ -37,20 +14,7 @@ pub fn place(role: &str, line: usize) -> Span {
 
 /// A step of `role`, from the task in line `line`.
 pub fn step(role: &str, line: usize, name: &str, kind: &'static str, subject: &str) -> Step {
-    Step {
-        name: name.to_string(),
-        role: role.to_string(),
-        resource: Box::new(Thing(kind, subject.to_string())),
-        run_as: None,
-        environment: Vec::new(),
-        notify: Vec::new(),
-        notify_at: Vec::new(),
-        sets: Vec::new(),
-        set: None,
-        timeout: None,
-        once: None,
-        span: place(role, line),
-    }
+    sample::step(role, name, kind, subject, place(role, line))
 }
 
 /// The same step, notifying handlers by key.

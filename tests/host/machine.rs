@@ -123,6 +123,9 @@ impl Drop for Machine {
     }
 }
 
+/// The status of a hoist that a signal ended.
+pub const KILLED: i32 = -1;
+
 /// Sends a signal to a hoist that was started.
 pub fn signal(child: &Child, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill runs");
@@ -131,7 +134,7 @@ pub fn signal(child: &Child, name: &str) {
 /// What a hoist that was started came to.
 pub fn end(child: Child) -> Run {
     let output = child.wait_with_output().expect("it ends");
-    Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    Run { status: output.status.code().unwrap_or(KILLED), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// A hoist project with one environment, `test`.
@@ -168,14 +171,20 @@ impl Project {
 
     /// Runs hoist in the project, with nobody to answer.
     pub fn hoist(&self, words: &[&str]) -> Run {
+        self.hoist_with(&[], words)
+    }
+
+    /// The same with these variables.
+    pub fn hoist_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
             .args(words)
+            .envs(variables.iter().copied())
             .current_dir(self.folder.path())
             .env("XDG_CACHE_HOME", self.folder.path().join(".cache"))
             .stdin(Stdio::null())
             .output()
             .expect("hoist runs");
-        Run { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Run { status: output.status.code().unwrap_or(KILLED), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
     /// `hoist provision env=test --yes` with these words, beside the test. It hears of all signals, also when the tests do not.

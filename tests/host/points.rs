@@ -4,9 +4,7 @@
 //! `cargo test` takes every fifth place, and on the host the last ones, where the run says what became of it;
 //! `HOIST_EVERY_PLACE=1` takes all of them (`make slow`).
 
-use std::process::{Command, Stdio};
-
-use crate::machine::{Machine, Project, text};
+use crate::machine::{KILLED, Machine, Project};
 
 /// What the role brings, and what was there before: path, old, new.
 const FILES: [(&str, &str, &str); 4] = [
@@ -140,17 +138,10 @@ fn a_run_that_is_killed_here_at_any_place_is_put_right_by_the_next() {
     let mut point = 0;
     loop {
         machine.sh(BEFORE);
-        let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
-            .args(["provision", "env=test", "--yes"])
-            .current_dir(project.folder.path())
-            .env("XDG_CACHE_HOME", project.folder.path().join(".cache"))
-            .env("HOIST_FAULT", point.to_string())
-            .stdin(Stdio::null())
-            .output()
-            .expect("hoist runs");
+        let run = project.hoist_with(&[("HOIST_FAULT", &point.to_string())], &["provision", "env=test", "--yes"]);
         let at = format!("place {point} here");
-        if output.status.code().is_some() {
-            assert!(output.status.success(), "{at}: {}{}", text(&output.stdout), text(&output.stderr));
+        if run.status != KILLED {
+            assert_eq!(run.status, 0, "{at}: {run}");
             break;
         }
         put_right(&machine, &project, &at);

@@ -160,16 +160,9 @@ fn a_worker_that_panics_fails_its_host_and_no_other() {
     let machines = [first, Machine::up().expect("a second host")];
     let project = Project::new(&[&machines[0], &machines[1]], "root");
     project.file("roles/test/role.yml", "provision:\n  - copy: { dest: /etc/here, content: x }\n");
-    let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["provision", "env=test", "--yes"])
-        .current_dir(project.folder.path())
-        .env("HOIST_PANIC", &machines[0].name)
-        .stdin(Stdio::null())
-        .output()
-        .expect("hoist runs");
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(3), "{said}{}", text(&output.stderr));
-    assert!(said.contains("unknown") && said.contains("broke down"), "{said}");
+    let run = project.hoist_with(&[("HOIST_PANIC", &machines[0].name)], &["provision", "env=test", "--yes"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("unknown") && run.stdout.contains("broke down"), "{run}");
     machines[1].sh("test -e /etc/here");
     project.converge();
 }

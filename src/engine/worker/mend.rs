@@ -113,41 +113,10 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Source, Span};
     use crate::engine::plan::Verdict;
-    use crate::resource::{Change, Probe, Reach, Reply, Resource, Unreadable};
-
-    struct Anything;
-
-    impl Resource for Anything {
-        fn kind(&self) -> &'static str {
-            "shell"
-        }
-        fn reach(&self) -> Reach {
-            Reach::Wide
-        }
-        fn subject(&self) -> String {
-            String::new()
-        }
-        fn probe(&self, _: &mut Probe) {}
-        fn plan(&self, _: &Reply) -> Result<Option<Change>, Unreadable> {
-            Ok(None)
-        }
-    }
+    use crate::engine::sample;
 
     fn step(name: &str) -> Step {
-        Step {
-            role: "test".to_string(),
-            name: name.to_string(),
-            resource: Box::new(Anything),
-            run_as: None,
-            environment: Vec::new(),
-            notify: Vec::new(),
-            notify_at: Vec::new(),
-            sets: Vec::new(),
-            set: None,
-            timeout: None,
-            once: None,
-            span: Span::whole(&Source::new("role.yml", "x")),
-        }
+        sample::step("test", name, "shell", "", Span::whole(&Source::new("role.yml", "x")))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::requests::Customers;
 use super::shop::Shop;
-use crate::machine::{UNTIL_GO, testhost, text};
+use crate::machine::{UNTIL_GO, testhost};
 use crate::output::terminal;
 
 /// Quick processes: the moments count here, and there are many.
@@ -39,17 +39,10 @@ fn a_worker_that_panics_fails_the_deploy_and_all_hosts_serve_what_they_did() {
     shop.settings(QUICK);
     shop.deploy("start");
     shop.commit("next");
-    let output = Command::new(env!("CARGO_BIN_EXE_hoist"))
-        .args(["deploy", "env=test", "--yes", "--from-local"])
-        .current_dir(shop.project.folder.path())
-        .env("HOIST_PANIC", &shop.machines[1].name)
-        .stdin(Stdio::null())
-        .output()
-        .expect("hoist runs");
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(3), "{said}{}", text(&output.stderr));
-    assert!(said.contains("unknown") && said.contains("broke down"), "{said}");
-    stands(&shop, &said, "start");
+    let run = shop.project.hoist_with(&[("HOIST_PANIC", &shop.machines[1].name)], &["deploy", "env=test", "--yes", "--from-local"]);
+    assert_eq!(run.status, 3, "{run}");
+    assert!(run.stdout.contains("unknown") && run.stdout.contains("broke down"), "{run}");
+    stands(&shop, &run.stdout, "start");
     shop.deploy("end");
 }
 
