@@ -141,7 +141,11 @@ pub fn words(words: &[String], problems: &mut Diagnostics) -> Vec<Definition> {
                 true => error.help(format!("if it belongs to the option in front of it, write `=` between them: `--from-local={word}`")),
                 false => error,
             };
-            problems.push(error.help("write `name=value`; the environment is named by `env=`, hosts by `--limit`"));
+            let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            problems.push(match plain {
+                true => error.help(format!("write `name=value`; an environment is named by `env={word}`, a host by `--limit {word}`")),
+                false => error.help("write `name=value`; the environment is named by `env=`, hosts by `--limit`"),
+            });
             continue;
         };
         let range = span.range();
